@@ -20,7 +20,7 @@ MODULES = ("inference", "startup", "live")
 
 
 def cell(value: object) -> str:
-    """Write one value as a table shows it.
+    r"""Write one value as a table shows it.
 
     Parameters
     ----------

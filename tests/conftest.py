@@ -1,0 +1,37 @@
+"""What every test run shares: one thread, no display, and no test that looks away."""
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+# Node ids that may be skipped, each with its reason beside it.  A skip that is not listed here
+# fails the run: a test that silently did not run proves nothing.
+ALLOWED_SKIPS: frozenset[str] = frozenset()
+
+
+def unexpected_skips(config: pytest.Config) -> list[str]:
+    """Return the node ids that were skipped, or failed as expected, without being allowed to."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    reports = [*terminal.stats.get("skipped", []), *terminal.stats.get("xfailed", [])]
+    return sorted({report.nodeid for report in reports} - ALLOWED_SKIPS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """Turn a run that looked away into a failed one."""
+    if session.exitstatus == pytest.ExitCode.OK and unexpected_skips(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    return (yield)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that were skipped without being allowed to."""
+    if skipped := unexpected_skips(terminalreporter.config):
+        terminalreporter.section("unexpected skips: the run fails", red=True, bold=True)
+        for node in skipped:
+            terminalreporter.line(node)
