@@ -1,0 +1,106 @@
+"""A split: images, their labels, and what they may be used for.
+
+An accuracy is a measurement only on images that chose nothing: no range, no threshold, no epoch
+to stop at. So whoever chooses asks `Split.for_choosing`, and the test split refuses.
+
+Source: Hastie, Tibshirani and Friedman 2009, "The Elements of Statistical Learning", §7.2.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int, Int64
+
+Role = Literal["train", "calibration", "validation", "test"]
+ROLES: tuple[Role, ...] = ("train", "calibration", "validation", "test")
+
+Images = Float32[np.ndarray, "n c h w"]
+Labels = Int64[np.ndarray, " n"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Split:
+    """Images with labels and a role; iterates as ``images, labels``.
+
+    Parameters
+    ----------
+    images
+        (N, C, H, W) in [0, 1].
+    labels
+        Class numbers.
+    role
+        What the images may be used for: "train", "calibration", "validation" or "test".
+    name
+        The dataset they came from.
+
+    Raises
+    ------
+    ValueError
+        If the numbers of images and labels differ, or the role is unknown.
+
+    Examples
+    --------
+    >>> split = Split(np.zeros((3, 1, 28, 28), np.float32), np.arange(3), "test", "mnist")
+    >>> images, labels = split[:2]
+    >>> labels
+    array([0, 1])
+    >>> split[:2].role
+    'test'
+    """
+
+    images: Images
+    labels: Labels
+    role: Role
+    name: str = "custom"
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ValueError(f"Split: role must be one of {', '.join(ROLES)}, got {self.role!r}.")
+        if len(self.images) != len(self.labels):
+            raise ValueError(
+                "Split: images and labels must be equally many, got "
+                f"(images={len(self.images)}, labels={len(self.labels)})."
+            )
+
+    def __repr__(self) -> str:
+        return f"Split(name={self.name!r}, role={self.role!r}, images={self.images.shape})"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return iter((self.images, self.labels))
+
+    def __getitem__(
+        self, rows: slice | Int[np.ndarray, " k"] | Bool[np.ndarray, " n"]
+    ) -> "Split":
+        """Return some of the images, in the same role; a slice shares memory."""
+        return Split(self.images[rows], self.labels[rows], self.role, self.name)
+
+    def for_choosing(self, purpose: str) -> tuple[Images, Labels]:
+        """Return ``(images, labels)`` to whoever decides something from them.
+
+        Parameters
+        ----------
+        purpose
+            What is decided, a few words for the message: "calibrate activation ranges".
+
+        Returns
+        -------
+        tuple
+            The images and labels.
+
+        Raises
+        ------
+        ValueError
+            If this is the test split.
+        """
+        if self.role == "test":
+            raise ValueError(
+                f"for_choosing: expected a split other than test to {purpose}, got (role='test'). "
+                "Whatever is chosen on the test images makes their accuracy a fit, no longer a "
+                "measurement; use calibration, train or validation."
+            )
+        return self.images, self.labels
