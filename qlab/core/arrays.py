@@ -1,0 +1,64 @@
+"""The door of every NumPy function: a float array, finite, of float32.
+
+NumPy's own functions take a torch tensor and give back sometimes a tensor, sometimes an array.
+So tensors are refused here, once, with the remedy in the message.
+"""
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+
+def float_array(function: str, name: str, x: object) -> Float[np.ndarray, "..."]:
+    """Return ``x`` if it is a NumPy array of floats; refuse everything else.
+
+    Raises
+    ------
+    TypeError
+        ``x`` is a torch tensor, a list, an array of integers.
+
+    Examples
+    --------
+    >>> float_array("quantize", "x", [1, 2])
+    Traceback (most recent call last):
+    TypeError: quantize: x must be a NumPy float array, got list. Use np.asarray(x, np.float32).
+    """
+    if isinstance(x, np.ndarray) and np.issubdtype(x.dtype, np.floating):
+        return x
+    kind = type(x)
+    if kind.__module__.partition(".")[0] == "torch":
+        raise TypeError(
+            f"{function}: {name} must be a NumPy float array, got a torch {kind.__name__}. "
+            f"Use {name}.detach().numpy()."
+        )
+    got = f"an array of {x.dtype}" if isinstance(x, np.ndarray) else kind.__name__
+    raise TypeError(
+        f"{function}: {name} must be a NumPy float array, got {got}. "
+        f"Use np.asarray({name}, np.float32)."
+    )
+
+
+def finite32(function: str, name: str, x: object) -> Float32[np.ndarray, "..."]:
+    """Return ``x`` as finite float32, uncopied where it is float32 already.
+
+    Raises
+    ------
+    TypeError
+        See ``float_array``.
+    ValueError
+        NaN, infinity, or a float64 beyond float32 (3.4e38) is in it.
+
+    Examples
+    --------
+    >>> finite32("quantize", "x", np.array([1.0, np.nan, np.inf]))
+    Traceback (most recent call last):
+    ValueError: quantize: x must be finite, got 2 NaN or infinite of 3.
+    """
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused below
+        y = float_array(function, name, x).astype(np.float32, copy=False)
+    finite = np.isfinite(y)
+    if not finite.all():
+        bad = y.size - int(np.count_nonzero(finite))
+        raise ValueError(
+            f"{function}: {name} must be finite, got {bad} NaN or infinite of {y.size}."
+        )
+    return y

@@ -1,0 +1,180 @@
+"""Records of affine quantization: what you decide, and what the data decided.
+
+    symmetric, signed      −(2^(b−1) − 1) … 2^(b−1) − 1     zero point 0 (narrow range)
+    symmetric, unsigned    0 … 2^b − 1                      zero point 0, for x ≥ 0
+    asymmetric, signed     −2^(b−1) … 2^(b−1) − 1
+    asymmetric, unsigned   0 … 2^b − 1
+
+One bit, symmetric and signed, has the two's-complement codes −1 and 0: the narrow range would
+leave the code 0 alone. Positives clip to 0.
+
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2; Jacob et al. 2018, arXiv:1712.05877.
+"""
+
+import operator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Int, Int32
+
+from qlab.core.granularity import Granularity, PerAxis, PerGroup, PerTensor
+
+SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # the smallest normal: 1/s stays finite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuantSpec:
+    """What you decide about a quantizer.
+
+    Parameters
+    ----------
+    bits
+        1 to 16.
+    signed
+        Whether codes may be negative.
+    symmetric
+        Whether the zero point is 0. Costs a bit of range on one-sided data, saves the
+        zero point's arithmetic.
+    granularity
+        Which elements share a scale.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A value outside the above.
+
+    Examples
+    --------
+    >>> spec = QuantSpec(bits=4)
+    >>> spec.quant_min, spec.quant_max, spec.levels
+    (-7, 7, 15)
+    >>> QuantSpec(bits=4, signed=False, symmetric=False).quant_max
+    15
+    """
+
+    bits: int = 8
+    signed: bool = True
+    symmetric: bool = True
+    granularity: Granularity = PerTensor()  # noqa: RUF009 (frozen, so it may be shared)
+
+    def __post_init__(self) -> None:
+        bits = self.bits
+        if isinstance(bits, bool) or not hasattr(bits, "__index__"):
+            raise TypeError(f"QuantSpec: bits must be an integer from 1 to 16, got bits={bits!r}.")
+        if not 1 <= operator.index(bits) <= 16:
+            raise ValueError(f"QuantSpec: bits must be an integer from 1 to 16, got bits={bits}.")
+        for name in ("signed", "symmetric"):
+            if not isinstance(value := getattr(self, name), bool | np.bool):
+                raise TypeError(f"QuantSpec: {name} must be True or False, got {name}={value!r}.")
+        if not isinstance(self.granularity, PerTensor | PerAxis | PerGroup):
+            raise TypeError(
+                "QuantSpec: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), "
+                f"got granularity={self.granularity!r}."
+            )
+
+    @property
+    def quant_min(self) -> int:
+        """The smallest code."""
+        if not self.signed:
+            return 0
+        narrow = self.symmetric and self.bits > 1
+        return -(2 ** (self.bits - 1)) + narrow
+
+    @property
+    def quant_max(self) -> int:
+        """The largest code."""
+        return 2 ** (self.bits - 1) - 1 if self.signed else 2**self.bits - 1
+
+    @property
+    def levels(self) -> int:
+        """How many codes there are."""
+        return self.quant_max - self.quant_min + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QParams:
+    """What the data decided: x̂ = (q − zero_point)·scale.
+
+    Parameters
+    ----------
+    scale
+        Units of x per integer step, > 0. Compact: () PerTensor, (n,) PerAxis,
+        (rows, groups) PerGroup.
+    zero_point
+        The code that means x = 0, within the codes of ``spec``; the shape of ``scale``.
+    spec
+        The decision that they serve.
+
+    Raises
+    ------
+    ValueError
+        A scale below the smallest normal float32 or not finite, a zero point that is no code,
+        or a shape that does not fit the granularity.
+
+    Examples
+    --------
+    >>> qparams = QParams(np.array([0.5, 2.0]), np.array([0, 0]), QuantSpec(granularity=PerAxis(0)))
+    >>> scale, zero_point = qparams.expand((2, 3))
+    >>> scale.shape
+    (2, 1)
+    """
+
+    scale: Float[np.ndarray, "..."]
+    zero_point: Int[np.ndarray, "..."]
+    spec: QuantSpec
+
+    def __post_init__(self) -> None:
+        s = np.array(self.scale, dtype=np.float32)  # copies: the record shares no memory
+        z = np.array(self.zero_point, dtype=np.int32)
+        lowest, highest = self.spec.quant_min, self.spec.quant_max
+        if not (np.isfinite(s) & (s >= np.float32(SMALLEST_SCALE))).all():
+            raise ValueError(
+                f"QParams: scale must be finite and at least {SMALLEST_SCALE:.3g}, "
+                f"got values from {s.min()} to {s.max()}."
+            )
+        if not ((z >= lowest) & (z <= highest)).all():
+            raise ValueError(
+                f"QParams: zero_point must lie in {lowest} … {highest}, "
+                f"got values from {z.min()} to {z.max()}."
+            )
+        if s.shape != z.shape or s.ndim != _NDIM[type(self.spec.granularity)]:
+            raise ValueError(
+                f"QParams: scale and zero_point must have the compact shape of "
+                f"{self.spec.granularity}, got shapes {s.shape} and {z.shape}."
+            )
+        s.flags.writeable = z.flags.writeable = False
+        object.__setattr__(self, "scale", s)
+        object.__setattr__(self, "zero_point", z)
+
+    def expand(
+        self, shape: tuple[int, ...]
+    ) -> tuple[Float32[np.ndarray, "..."], Int32[np.ndarray, "..."]]:
+        """Scale and zero point, ready to broadcast against an array of ``shape``.
+
+        Raises
+        ------
+        ValueError
+            There are not as many scales as an array of this shape has blocks.
+        """
+        granularity = self.spec.granularity
+        expected = granularity.compact_shape(shape)
+        if self.scale.shape != expected:
+            raise ValueError(
+                f"QParams: {granularity} needs scales of shape {expected} for an array of shape "
+                f"{shape}, got {self.scale.shape}. Were they computed for another array?"
+            )
+        if isinstance(granularity, PerTensor):
+            return self.scale, self.zero_point
+        if isinstance(granularity, PerAxis):
+            along = [1] * len(shape)
+            along[granularity.axis] = -1
+            return self.scale.reshape(along), self.zero_point.reshape(along)
+        length = int(np.prod(shape[1:], dtype=np.int64))
+
+        def spread(compact: np.ndarray) -> np.ndarray:
+            return np.repeat(compact, granularity.size, axis=1)[:, :length].reshape(shape)
+
+        return spread(self.scale), spread(self.zero_point)
+
+
+_NDIM = {PerTensor: 0, PerAxis: 1, PerGroup: 2}
