@@ -36,7 +36,7 @@ def cell(value: object) -> str:
     Examples
     --------
     >>> cell(0.012345), cell(1234.5), cell(7), cell("a|b")
-    ('0.0123', '1234', '7', 'a\\\\|b')
+    ('0.0123', '1234', '7', 'a\\|b')
     """
     if isinstance(value, float):
         return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
