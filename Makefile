@@ -30,6 +30,7 @@ help: ## list what can be made
 	  | awk '{ name = $$1 " " $$2; $$1 = $$2 = ""; printf "  %-12s%s\n", name, $$0 }'
 
 setup: $(INSTALLED) ## make .venv and install qlab into it
+	@echo 'qlab is installed in $(VENV); make apps opens the live apps.'
 
 apps: $(INSTALLED) ## open the live apps in a browser, at an address that it prints (PORT=...)
 	@$(PY) -m qlab.cli apps $(if $(PORT),--port $(PORT))
@@ -59,7 +60,8 @@ bench: $(TESTABLE) ## measure the promised speeds and write benchmarks/README.md
 zoo: $(INSTALLED) ## train every network of the zoo again and rewrite its cards (hours)
 	@$(PY) -m qlab.training.zoo
 
-data: $(INSTALLED) ## build the folders of datasets/ again from their sources
+data: $(INSTALLED) ## build datasets/ again from the published files (needs npm)
+	@$(PY) -m pip install -q -c constraints.txt scikit-learn
 	@$(PY) datasets/prepare.py
 
 clean: ## remove .venv and everything that can be made again

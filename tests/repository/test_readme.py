@@ -1,0 +1,96 @@
+"""The documents say only what works: commands, code, and the names of the techniques."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repository.tree import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "benchmarks/README.md"]
+
+
+def make_targets() -> set[str]:
+    makefile = (ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+
+
+def commands(text: str) -> list[str]:
+    """Return the lines of the shell blocks, without comments."""
+    blocks = re.findall(r"```(?:sh|bash|console)\n(.*?)```", text, re.DOTALL)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def code_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_make_command_of_a_document_is_a_target(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"`make ([a-z]+)", text))
+    named |= {words[1] for line in commands(text) if (words := line.split())[0] == "make"}
+    assert named <= make_targets()
+
+
+def test_the_readme_gives_two_commands_first() -> None:
+    made = [line.split()[1] for line in commands(README) if line.startswith("make")]
+    assert made[:2] == ["apps", "test"]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_qlab_command_of_a_document_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = {words[1] for line in commands(text) if (words := line.split())[0] == "qlab"}
+    for name in named:
+        command = [sys.executable, "-m", "qlab.cli", name, "--help"]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"qlab {name}: {result.stderr}"
+
+
+def test_the_library_in_the_readme_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = code_blocks(README)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "README.md", "exec"), {})
+    claimed = re.findall(r"#\s(\S.*)$", block, re.MULTILINE)
+    printed = capsys.readouterr().out
+    assert printed.strip()
+    assert [claim for claim in claimed if claim not in printed] == []
+
+
+def test_the_screenshot_is_a_picture() -> None:
+    (name,) = re.findall(
+        r"!\[[^\]]{20,}\]\(([^)]+)\)", README
+    )  # with a text for those who see none
+    assert (ROOT / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_every_technique_has_its_line_in_the_changelog() -> None:
+    import qlab
+
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    names = {*qlab.ranges.METHODS, *qlab.pruning.METHODS, *qlab.core.ROUNDINGS}
+    assert [name for name in sorted(names) if f"`{name}`" not in changelog] == []
+
+
+def test_the_changelog_has_the_version_of_the_package() -> None:
+    import qlab
+
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"## [{qlab.__version__}]" in changelog
+
+
+def test_the_citation_has_the_version_and_licence_of_the_package() -> None:
+    import yaml
+
+    import qlab
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == qlab.__version__
+    assert citation["license"] == "BSD-3-Clause"
