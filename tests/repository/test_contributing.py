@@ -1,0 +1,78 @@
+"""The technique that CONTRIBUTING.md shows, added to a copy, is found everywhere by itself."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.repository.tree import ROOT
+
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+MODULE, TESTS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+
+MENU = """
+from qlab.live.quantize import Quantize
+menus = [str(getattr(control, "options", "")) for control in Quantize().controls.values()]
+print(["mean_std" in menu for menu in menus if "minmax" in menu])
+"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the repository in which the page has been followed."""
+    folder = tmp_path_factory.mktemp("contributing")
+    leave = shutil.ignore_patterns("__pycache__", "e2e", "repository", "notebooks", "*.pyc")
+    for name in ("qlab", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=leave)
+    for name in ("pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, folder)
+    (folder / "qlab" / "ranges" / "mean_std.py").write_text(MODULE, encoding="utf-8")
+    (folder / "tests" / "ranges" / "test_mean_std.py").write_text(TESTS, encoding="utf-8")
+    rooms = folder / "qlab" / "ranges" / "__init__.py"
+    text = rooms.read_text(encoding="utf-8")
+    text = text.replace(
+        "from qlab.ranges.minmax import",
+        "from qlab.ranges.mean_std import mean_std\nfrom qlab.ranges.minmax import",
+    ).replace('    "minmax": minmax,\n', '    "minmax": minmax,\n    "mean_std": mean_std,\n')
+    rooms.write_text(text.replace('"METHODS", ', '"METHODS", "mean_std", '), encoding="utf-8")
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"QLAB_DATASETS": str(ROOT / "datasets"), "PYTHONPATH": str(folder)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_its_tests_its_doctest_and_the_tests_over_all_methods_pass(copy: Path) -> None:
+    result = run(copy, "-m", "pytest", "-v", "tests/ranges", "qlab/ranges")
+    assert result.returncode == 0, result.stdout[-3000:]
+    found = re.findall(r"(\S*mean_std\S*) PASSED", result.stdout)
+    assert any("test_mean_std.py" in name for name in found)  # its own tests
+    assert any("qlab.ranges.mean_std" in name for name in found)  # its example
+    assert any("[" in name and "test_mean_std.py" not in name for name in found)  # over METHODS
+
+
+def test_it_is_in_the_menu_of_the_instrument(copy: Path) -> None:
+    result = run(copy, "-c", MENU)
+    assert result.stdout.endswith("[True]\n"), result.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    "check", [["ruff", "check", "--ignore=RUF022,I001"], ["ruff", "format", "--check"]]
+)
+def test_the_page_keeps_the_style_it_asks_for(copy: Path, check: list[str]) -> None:
+    paths = ["qlab/ranges/mean_std.py", "tests/ranges/test_mean_std.py"]
+    result = run(copy, "-m", *check, *paths)
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_page_is_typed_as_it_asks_for(copy: Path) -> None:
+    result = run(copy, "-m", "mypy", "qlab/ranges/mean_std.py")
+    assert result.returncode == 0, result.stdout
