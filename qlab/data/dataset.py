@@ -3,6 +3,8 @@
     train file  =  train ‖ validation          validation: the last images of the file
     calibration ⊂  train                       drawn once, with a fixed seed
     test        =  the test file
+
+Fetched datasets are cut as MNIST is.
 """
 
 import functools

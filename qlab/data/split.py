@@ -73,9 +73,7 @@ class Split:
     def __iter__(self) -> Iterator[np.ndarray]:
         return iter((self.images, self.labels))
 
-    def __getitem__(
-        self, rows: slice | Int[np.ndarray, " k"] | Bool[np.ndarray, " n"]
-    ) -> "Split":
+    def __getitem__(self, rows: slice | Int[np.ndarray, " k"] | Bool[np.ndarray, " n"]) -> "Split":
         """Return some of the images, in the same role; a slice shares memory."""
         return Split(self.images[rows], self.labels[rows], self.role, self.name)
 

@@ -49,7 +49,7 @@ def store(
     if name not in dataset.LAYOUTS:
         raise ValueError(f"store: name must be one of {', '.join(dataset.NAMES)}, got {name!r}.")
     layout = dataset.LAYOUTS[name]
-    arrays: dict[str, UInt8[np.ndarray, "..."]] = {}
+    arrays: dict[str, np.ndarray] = {}
     for part, images, labels in (
         ("train", train_images, train_labels),
         ("test", test_images, test_labels),

@@ -1,0 +1,60 @@
+"""Networks: an ordered list of layers that hold arrays, inference in NumPy, and the zoo.
+
+>>> import numpy as np, qlab
+>>> net = qlab.networks.build("lenet_5", np.random.default_rng(0))
+>>> print(net.summary())
+lenet_5, input 1×28×28
+layer    kind         output  parameters       MACs
+conv1    Conv2d     20×24×24         520    288,000
+pool1    MaxPool2d  20×12×12           0          0
+conv2    Conv2d       50×8×8      25,050  1,600,000
+pool2    MaxPool2d    50×4×4           0          0
+flatten  Flatten         800           0          0
+fc1      Linear          500     400,500    400,000
+relu1    ReLU            500           0          0
+fc2      Linear           10       5,010      5,000
+total                            431,080  2,293,000
+"""
+
+from qlab.networks.architectures import ARCHITECTURES, build, mlp
+from qlab.networks.files import read, save
+from qlab.networks.layers import (
+    Conv2d,
+    FakeQuantize,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from qlab.networks.network import Network
+from qlab.networks.summary import Row, Summary
+from qlab.networks.trained import card, load, names
+
+__all__ = [
+    "ARCHITECTURES",
+    "ZOO",
+    "Conv2d",
+    "FakeQuantize",
+    "Flatten",
+    "Layer",
+    "Linear",
+    "MaxPool2d",
+    "Network",
+    "ReLU",
+    "Row",
+    "Summary",
+    "build",
+    "card",
+    "load",
+    "mlp",
+    "names",
+    "read",
+    "save",
+]
+
+
+def __getattr__(name: str) -> tuple[str, ...]:
+    if name == "ZOO":  # asked anew each time: ``make zoo`` may have added one
+        return names()
+    raise AttributeError(f"module 'qlab.networks' has no attribute {name!r}")

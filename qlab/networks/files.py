@@ -1,0 +1,234 @@
+"""Networks in safetensors files: the arrays as they are, the architecture as JSON beside them.
+
+The file's metadata holds one entry, ``qlab``:
+
+    {"format": 1, "name": "tiny", "input_shape": [1, 28, 28],
+     "layers": [{"kind": "Flatten", "name": "flatten"}, {"kind": "Linear", "name": "fc1"}]}
+
+and each array is named ``LAYER.FIELD``. Reading executes nothing and trusts nothing: whatever a
+file says is checked by the same constructors that check a caller.
+
+Source: https://github.com/huggingface/safetensors, "Format".
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from jaxtyping import Float, Shaped
+from safetensors import SafetensorError
+
+from qlab import core
+from qlab.networks.layers import Conv2d, FakeQuantize, Flatten, Layer, Linear, MaxPool2d, ReLU
+from qlab.networks.network import Network
+
+FORMAT = 1
+
+Arrays = dict[str, Shaped[np.ndarray, "..."]]
+
+
+def save(network: Network, path: Path | str) -> Path:
+    """Write a network to a file: all of it, or nothing.
+
+    Parameters
+    ----------
+    network
+        Of the layers in `qlab.networks`.
+    path
+        Usually ``NAME.safetensors``; a file that is there is replaced at the end.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    OSError
+        If the file can't be written (a full disk, no folder), with one sentence that says so;
+        what was there before is still there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qlab.networks import build
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(build("student_30", np.random.default_rng(0)), f"{folder}/s.safetensors")
+    ...     read(path)
+    Network('student_30', 6 layers, 24,790 parameters)
+    """
+    arrays: Arrays = {}
+    layers = []
+    for layer in network.layers:
+        entry, held = _describe(layer)
+        layers.append(entry)
+        arrays |= {f"{layer.name}.{part}": array for part, array in held.items()}
+    text = json.dumps(
+        {
+            "format": FORMAT,
+            "name": network.name,
+            "input_shape": network.input_shape,
+            "layers": layers,
+        }
+    )
+    return write_whole(Path(path), safetensors.numpy.save(arrays, {"qlab": text}))
+
+
+def read(path: Path | str) -> Network:
+    """Read a network from a file.
+
+    Parameters
+    ----------
+    path
+        A file that `save` wrote. float16 and float64 arrays are accepted and become float32.
+
+    Returns
+    -------
+    Network
+        With predictions equal, bit for bit, to those of the network saved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, holds no qlab network, or its architecture and its arrays
+        contradict each other.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise FileNotFoundError(
+            f"read: file must be a readable network, got {error.strerror} (file={path.name!r}). "
+            "Look at the name, or write one with qlab.networks.save."
+        ) from None
+    try:
+        return _parse(data)
+    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "nothing readable"
+        raise ValueError(
+            f"read: file must hold a network that qlab saved, got a damaged or foreign one "
+            f"(file={path.name!r}): {reason.rstrip('.')}. Save it again, or take the original."
+        ) from error
+
+
+def write_whole(path: Path, data: bytes) -> Path:
+    """Write a file beside its place and move it there when it is complete.
+
+    Raises
+    ------
+    OSError
+        If that fails; nothing is left behind and `path` is as it was.
+    """
+    scratch: Path | None = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            scratch = Path(file.name)
+            file.write(data)
+        scratch.chmod(0o644)  # a temporary file is born private
+        scratch.replace(path)
+    except OSError as error:
+        if scratch is not None:
+            with contextlib.suppress(OSError):
+                scratch.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"save: file could not be written, {os.strerror(error.errno or 0)} "
+            f"(file={path.name!r}, bytes={len(data)}). Nothing was changed; free some space or "
+            "choose another folder",
+        ) from error
+    return path
+
+
+def _describe(layer: Layer) -> tuple[dict[str, Any], Arrays]:
+    entry: dict[str, Any] = {"kind": type(layer).__name__, "name": layer.name}
+    match layer:
+        case Linear():
+            return entry, {"weight": layer.weight, "bias": layer.bias}
+        case Conv2d():
+            more = {"stride": layer.stride, "padding": layer.padding}
+            return entry | more, {"weight": layer.weight, "bias": layer.bias}
+        case MaxPool2d():
+            return entry | {"size": layer.size}, {}
+        case ReLU() | Flatten():
+            return entry, {}
+        case FakeQuantize(qparams=qparams):
+            spec = qparams.spec
+            more = {"bits": spec.bits, "signed": spec.signed, "symmetric": spec.symmetric}
+            return entry | more, {"scale": qparams.scale, "zero_point": qparams.zero_point}
+    raise TypeError(f"save: layer must be one of qlab.networks, got {type(layer).__name__}.")
+
+
+def _parse(data: bytes) -> Network:
+    arrays = safetensors.numpy.load(data)
+    # load checked the header; its length is the first eight bytes, little-endian
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    if "qlab" not in header.get("__metadata__", {}):
+        raise ValueError("its metadata describes no qlab network")
+    described = json.loads(header["__metadata__"]["qlab"])
+    if not isinstance(described, dict) or described.get("format") != FORMAT:
+        raise ValueError(f"its format is not {FORMAT}")
+    layers = [_rebuild(dict(entry), arrays) for entry in described["layers"]]
+    if arrays:
+        raise ValueError(f"no layer owns its array {min(arrays)!r}")
+    shape = tuple(_whole(size) for size in described["input_shape"])
+    return Network(_word(described["name"]), tuple(layers), shape)
+
+
+def _rebuild(entry: dict[str, Any], arrays: Arrays) -> Layer:
+    kind, name = entry.pop("kind"), _word(entry.pop("name"))
+
+    def take(part: str) -> Shaped[np.ndarray, "..."]:
+        if f"{name}.{part}" not in arrays:
+            raise ValueError(f"its array {name}.{part!s} is missing")
+        return arrays.pop(f"{name}.{part}")
+
+    layer: Layer
+    match kind:
+        case "Linear":
+            layer = Linear(name, _floats(take("weight")), _floats(take("bias")))
+        case "Conv2d":
+            stride, padding = _whole(entry.pop("stride")), _whole(entry.pop("padding"))
+            layer = Conv2d(name, _floats(take("weight")), _floats(take("bias")), stride, padding)
+        case "MaxPool2d":
+            layer = MaxPool2d(name, _whole(entry.pop("size")))
+        case "ReLU":
+            layer = ReLU(name)
+        case "Flatten":
+            layer = Flatten(name)
+        case "FakeQuantize":
+            spec = core.QuantSpec(
+                bits=_whole(entry.pop("bits")),
+                signed=bool(entry.pop("signed")),
+                symmetric=bool(entry.pop("symmetric")),
+            )
+            layer = FakeQuantize(name, core.QParams(take("scale"), take("zero_point"), spec))
+        case _:
+            raise ValueError(f"its layer {name!r} is of the unknown kind {kind!r}")
+    if entry:
+        raise ValueError(f"its layer {name!r} has the unknown field {min(entry)!r}")
+    return layer
+
+
+def _floats(array: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+    if not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"an array must hold floats, got {array.dtype}")
+    return array
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"a number must be whole, got {value!r}")
+    return value
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"a name must be a word, got {value!r}")
+    return value
