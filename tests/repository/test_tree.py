@@ -10,7 +10,7 @@ import pytest
 from tests.repository.tree import ROOT, files, rooms, texts
 
 MEGABYTE = 1 << 20
-MACHINE_PATH = re.compile(r"(?<![\w.<{}/])(?:/(?:home|Users|root|work|tmp|opt)/|[A-Z]:\\\\)\w")
+MACHINE_PATH = re.compile(r"(?<![\w.<{}/])(?:/(?:home|Users|root|work|tmp|opt)/|[A-Z]:\\\\)[\w.]")
 ADDRESSED = {"README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONVENTIONS.md"}
 
 
