@@ -37,6 +37,26 @@ def float_array(function: str, name: str, x: object) -> Float[np.ndarray, "..."]
     )
 
 
+def finite(function: str, name: str, x: object) -> Float[np.ndarray, "..."]:
+    """Return ``x``, of its own float type, if it is finite.
+
+    Raises
+    ------
+    TypeError
+        See ``float_array``.
+    ValueError
+        NaN or infinity is in it.
+    """
+    y = float_array(function, name, x)
+    good = np.isfinite(y)
+    if not good.all():
+        bad = y.size - int(np.count_nonzero(good))
+        raise ValueError(
+            f"{function}: {name} must be finite, got {bad} NaN or infinite of {y.size}."
+        )
+    return y
+
+
 def finite32(function: str, name: str, x: object) -> Float32[np.ndarray, "..."]:
     """Return ``x`` as finite float32, uncopied where it is float32 already.
 
@@ -53,12 +73,6 @@ def finite32(function: str, name: str, x: object) -> Float32[np.ndarray, "..."]:
     Traceback (most recent call last):
     ValueError: quantize: x must be finite, got 2 NaN or infinite of 3.
     """
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused below
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused
         y = float_array(function, name, x).astype(np.float32, copy=False)
-    finite = np.isfinite(y)
-    if not finite.all():
-        bad = y.size - int(np.count_nonzero(finite))
-        raise ValueError(
-            f"{function}: {name} must be finite, got {bad} NaN or infinite of {y.size}."
-        )
-    return y
+    return finite(function, name, y)

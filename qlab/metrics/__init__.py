@@ -1,6 +1,40 @@
 """What is measured: errors, accuracy, bytes, operations, time; each says how sure it is."""
 
 from qlab.metrics.accuracy import accuracy
+from qlab.metrics.errors import Errors, errors, max_error, mse, sparsity, sqnr
+from qlab.metrics.histogram import Histogram, code_counts, histogram
+from qlab.metrics.latency import Latency, latency
+from qlab.metrics.macs import Macs, macs
 from qlab.metrics.measured import Measured, wilson, within_noise
+from qlab.metrics.size import (
+    Bytes,
+    bytes_bitmap,
+    bytes_dense,
+    bytes_packed,
+    bytes_relative_index,
+)
 
-__all__ = ["Measured", "accuracy", "wilson", "within_noise"]
+__all__ = [
+    "Bytes",
+    "Errors",
+    "Histogram",
+    "Latency",
+    "Macs",
+    "Measured",
+    "accuracy",
+    "bytes_bitmap",
+    "bytes_dense",
+    "bytes_packed",
+    "bytes_relative_index",
+    "code_counts",
+    "errors",
+    "histogram",
+    "latency",
+    "macs",
+    "max_error",
+    "mse",
+    "sparsity",
+    "sqnr",
+    "wilson",
+    "within_noise",
+]

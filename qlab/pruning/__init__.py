@@ -1,0 +1,27 @@
+"""Which weights go. Every method is f(W, sparsity, …) -> mask, True = keep."""
+
+from collections.abc import Callable
+
+from qlab.pruning.filters import filters
+from qlab.pruning.magnitude import magnitude
+from qlab.pruning.masks import Masks, Weights, keep_largest
+from qlab.pruning.neurons import neurons
+from qlab.pruning.random import random
+
+METHODS: dict[str, Callable[..., Masks]] = {
+    "magnitude": magnitude,
+    "random": random,
+    "neurons": neurons,
+    "filters": filters,
+}
+
+__all__ = [
+    "METHODS",
+    "Masks",
+    "Weights",
+    "filters",
+    "keep_largest",
+    "magnitude",
+    "neurons",
+    "random",
+]
