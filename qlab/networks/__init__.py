@@ -28,6 +28,14 @@ from qlab.networks.layers import (
     ReLU,
 )
 from qlab.networks.network import Network
+from qlab.networks.pruning import prune
+from qlab.networks.quantization import (
+    Quantized,
+    activations,
+    quantize_activations,
+    quantize_weights,
+    without_fake_quantize,
+)
 from qlab.networks.summary import Row, Summary
 from qlab.networks.trained import card, load, names
 
@@ -41,16 +49,22 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Network",
+    "Quantized",
     "ReLU",
     "Row",
     "Summary",
+    "activations",
     "build",
     "card",
     "load",
     "mlp",
     "names",
+    "prune",
+    "quantize_activations",
+    "quantize_weights",
     "read",
     "save",
+    "without_fake_quantize",
 ]
 
 

@@ -22,7 +22,6 @@ MLP_WIDTHS = {
     "mlp_784_128_10": (784, 128, 10),
     "teacher_1200": (784, 1200, 1200, 10),
     "student_100": (784, 100, 100, 10),
-    "student_100": (784, 100, 100, 10),
     "student_30": (784, 30, 30, 10),
 }
 ARCHITECTURES = (*MLP_WIDTHS, "lenet_5")

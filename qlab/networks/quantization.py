@@ -1,0 +1,194 @@
+"""Quantizing a network: its weights by their own ranges, its activations by calibrated ones.
+
+    weights        Ŵ = dequantize(quantize(W, qparams(W)))                          (1)
+    activations    y = Ŵ x̂ + b,   x̂ = fake_quantize(x, qparams(x on calibration))   (2)
+
+Biases stay float32: there are few, and integer inference adds them in 32 bits anyway.
+
+Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:1806.08342, §3.1.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, Int32
+
+from qlab import core, ranges
+from qlab.core import QParams, QuantSpec, Rounding
+from qlab.networks.layers import WEIGHTED, FakeQuantize, Layer
+from qlab.networks.network import Network
+
+RangeMethod = Callable[..., QParams]
+
+
+@runtime_checkable
+class Chooser(Protocol):
+    """A split that knows whether something may be chosen from it, such as `qlab.data.Split`."""
+
+    def for_choosing(self, purpose: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return (images, labels), or raise ValueError if this is the test split."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantized:
+    """A network with quantized weights, and what they were quantized to.
+
+    Parameters
+    ----------
+    network
+        Its weights are the dequantized codes, eq. (1).
+    qparams
+        Scale and zero point of each quantized layer.
+    codes
+        int32 codes of each quantized layer.
+    """
+
+    network: Network
+    qparams: Mapping[str, QParams]
+    codes: Mapping[str, Int32[np.ndarray, "..."]]
+
+
+def quantize_weights(
+    net: Network,
+    spec: QuantSpec,
+    method: RangeMethod = ranges.minmax,
+    rounding: Rounding = core.nearest,
+    layers: Iterable[str] | None = None,
+) -> Quantized:
+    """Quantize the weights of all layers, or of some, eq. (1).
+
+    Parameters
+    ----------
+    net
+        Left as it is; biases and other layers are shared with the result.
+    spec
+        Bits, symmetry and granularity, the same for each layer.
+    method
+        One of `qlab.ranges.METHODS`.
+    rounding
+        One of `qlab.core.ROUNDINGS`.
+    layers
+        Names of the layers to quantize; None means all that hold weights.
+
+    Returns
+    -------
+    Quantized
+        The network, with qparams and codes of its quantized layers.
+
+    Raises
+    ------
+    ValueError
+        If a layer is unknown or holds no weights.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> small = quantize_weights(net, QuantSpec(bits=2), layers=["fc1"])
+    >>> np.unique(small.codes["fc1"])
+    array([-1,  0,  1], dtype=int32)
+    >>> small.network.weights["fc2"] is net.weights["fc2"]
+    True
+    """
+    weights = net.weights
+    chosen = list(weights) if layers is None else list(layers)
+    for name in chosen:
+        if name not in weights:
+            raise ValueError(
+                f"quantize_weights: layers must be among {', '.join(weights)}, got {name!r}."
+            )
+    qparams = {name: method(weights[name], spec) for name in chosen}
+    codes = {name: core.quantize(weights[name], qparams[name], rounding) for name in chosen}
+    replaced = {name: core.dequantize(codes[name], qparams[name]) for name in chosen}
+    return Quantized(net.with_weights(replaced), qparams, codes)
+
+
+def quantize_activations(
+    net: Network,
+    calibration: Chooser,
+    spec: QuantSpec,
+    method: RangeMethod = ranges.minmax,
+) -> Network:
+    """Put a `FakeQuantize` layer before each layer that holds weights, eq. (2).
+
+    Parameters
+    ----------
+    net
+        Left as it is. `FakeQuantize` layers that it has are replaced.
+    calibration
+        Images that the ranges are chosen from, such as ``mnist.calibration``.
+    spec
+        Bits and symmetry; `PerTensor` only. Activations after a rectifier are never negative:
+        ``signed=False`` spends no code on what does not occur.
+    method
+        One of `qlab.ranges.METHODS`.
+
+    Returns
+    -------
+    Network
+        With a layer ``NAME_input`` before each layer NAME.
+
+    Raises
+    ------
+    ValueError
+        If `calibration` is a test split, is empty, or the granularity is not `PerTensor`.
+
+    Notes
+    -----
+    The ranges are those of the unquantized activations. An error that an earlier layer makes does
+    not widen the range of a later one.
+
+    Examples
+    --------
+    >>> import qlab
+    >>> net = qlab.networks.build("mlp_784_128_10", np.random.default_rng(0))
+    >>> calibration = qlab.data.load("mnist").calibration
+    >>> [layer.name for layer in quantize_activations(net, calibration, QuantSpec()).layers]
+    ['flatten', 'fc1_input', 'fc1', 'relu1', 'fc2_input', 'fc2']
+    """
+    x, _ = calibration.for_choosing("calibrate activation ranges")
+    if len(x) == 0:
+        raise ValueError("quantize_activations: calibration must hold images, got none.")
+    net = without_fake_quantize(net)
+    layers: list[Layer] = []
+    for k, layer in enumerate(net.layers):
+        if isinstance(layer, WEIGHTED):
+            layers.append(FakeQuantize(f"{layer.name}_input", method(x, spec)))
+        layers.append(layer)
+        x = net.run(x, k, k + 1)
+    return net.with_layers(layers)
+
+
+def without_fake_quantize(net: Network) -> Network:
+    """Return the network with float activations again."""
+    return net.with_layers([k for k in net.layers if not isinstance(k, FakeQuantize)])
+
+
+def activations(net: Network, images: Float32[np.ndarray, "n c h w"]) -> dict[str, np.ndarray]:
+    """Return what enters each layer that holds weights, by the layer's name.
+
+    Parameters
+    ----------
+    net
+        Any network.
+    images
+        As for `Network.predict`.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> images = np.zeros((2, 1, 28, 28), np.float32)
+    >>> {name: x.shape for name, x in activations(net, images).items()}
+    {'fc1': (2, 784), 'fc2': (2, 128)}
+    """
+    entering = {}
+    x = images
+    for k, layer in enumerate(net.layers):
+        if isinstance(layer, WEIGHTED):
+            entering[layer.name] = x
+        x = net.run(x, k, k + 1)
+    return entering
