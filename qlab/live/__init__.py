@@ -1,0 +1,42 @@
+"""The live view: an instrument is a class in one file, a notebook cell and an app.
+
+To write one, copy the shape of ``quantize.py``:
+
+1. ``class MyState(State)`` lists the settings (``Whole``, ``Real``, ``Choice``, ``Flag``); each
+   becomes a control of the CSS class ``qlab-NAME``, checked at its own door.
+2. ``class MyInstrument(Instrument)`` with ``NAME``, ``TITLE``, ``LEAD``, ``STATE``, ``PRESETS``
+   (at least four, each with its lesson) and ``SPOKEN``.
+3. ``steps(s)`` computes the result of a state, a frozen dataclass with a ``key``, yielding
+   every few milliseconds. It calls the library and holds no mathematics of its own. The
+   same generator answers the hand at once and fills the cache when the hand rests.
+4. ``numbers(result)`` lists ``Value``s, each with its provenance.
+5. ``build()`` makes ``Figure``s from functions of ``qlab.plots``; a figure has one function
+   for what stands still (``stage``, by ``scene``) and one for what moves (``draw``, by ``key``).
+6. ``later(s)`` yields generators for the moments of rest: the whole test split, the
+   curve. They end in ``self.improve(s, field=…)``.
+7. ``code()`` writes the ten lines that print the same numbers; a test runs them.
+
+Long work (training) is a ``Job``: another process, with progress, stop and keep-best.
+"""
+
+from qlab.live.figure import Figure
+from qlab.live.instrument import Instrument, Preset
+from qlab.live.readout import Readout, Value
+from qlab.live.state import Choice, Flag, Real, State, Whole
+from qlab.live.worker import Task, Worker, finish
+
+__all__ = [
+    "Choice",
+    "Figure",
+    "Flag",
+    "Instrument",
+    "Preset",
+    "Readout",
+    "Real",
+    "State",
+    "Task",
+    "Value",
+    "Whole",
+    "Worker",
+    "finish",
+]

@@ -1,0 +1,203 @@
+"""The one way in which an instrument draws: a persistent figure, blitted, sent as WebP.
+
+Redrawing a matplotlib figure takes 30 ms and more, nearly all of it axes and text. So the
+static part (``stage``) is drawn once for each scene and its pixels are kept; a new
+state moves a few animated artists (``draw``) over those pixels in about a millisecond,
+and lossless WebP of method 0 ships them in about three, crisp. Frames are kept by key,
+so a state seen before costs neither. While the hand moves a frame has one pixel per
+CSS pixel; once it rests, ``sharpen`` sends it at the screen's own density.
+"""
+
+import html
+import io
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import ipywidgets as ipw
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as MplFigure
+from PIL import Image
+
+DPI = 100  # dots an inch of the drawing, one dot per CSS pixel
+FRAMES = 256  # kept for each figure, 5 to 10 kB each
+SCENES = 16  # kept backgrounds, half a megabyte each
+
+
+class Figure:
+    """A picture that follows a result: what stands still, what moves, and its frames.
+
+    Parameters
+    ----------
+    name
+        One word; the widget carries the CSS classes ``qlab-figure`` and ``qlab-figure-NAME``.
+    title
+        Heading above the picture, as text of the page.
+    size
+        Width and height in CSS pixels.
+    build
+        ``build(figure) -> artists``: makes the axes on the matplotlib figure and returns
+        the artists that will move.
+    draw
+        ``draw(result)``: moves those artists.
+    key
+        ``key(result)``: names the frame; equal keys mean equal pixels.
+    scene
+        ``scene(result)``: names the static part; None if there is only one.
+    stage
+        ``stage(result)``: sets limits and static artists of the scene.
+    describe
+        ``describe(result)``: one sentence that says what the picture shows.
+    caption
+        HTML of our own below the title: the key to marks and colours.
+    live
+        False for a picture that is drawn only once the hand rests.
+
+    Examples
+    --------
+    >>> def build(figure):
+    ...     global line
+    ...     (line,) = figure.add_subplot().plot([0, 1], [0, 1])
+    ...     return [line]
+    >>> figure = Figure("slope", "A slope", size=(200, 100), build=build,
+    ...                 draw=lambda r: line.set_ydata([0, r]), key=lambda r: r)
+    >>> figure.show(0.5); figure.image.value[8:12].tobytes()
+    b'WEBP'
+    """
+
+    def __init__(
+        self,
+        name: str,
+        title: str,
+        *,
+        size: tuple[int, int],
+        build: Callable[[MplFigure], Any],
+        draw: Callable[[Any], None],
+        key: Callable[[Any], Hashable],
+        scene: Callable[[Any], Hashable] = lambda result: None,
+        stage: Callable[[Any], None] = lambda result: None,
+        describe: Callable[[Any], str] | None = None,
+        caption: str = "",
+        live: bool = True,
+    ) -> None:
+        self.name, self.title, self.size = name, title, size
+        self.caption, self.live = caption, live
+        self._draw, self._key, self._scene, self._stage = draw, key, scene, stage
+        self._describe = describe or (lambda result: title)
+        with rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none"}):
+            self.mpl = MplFigure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
+            self._canvas: Any = FigureCanvasAgg(self.mpl)
+            self.artists: tuple[Artist, ...] = tuple(build(self.mpl))
+        for artist in self.artists:
+            artist.set_animated(True)
+        self._staged: Hashable = object()  # no scene yet
+        self._scenes: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._shown: Hashable = None
+        self.image = ipw.Image(format="webp", width=str(size[0]), height=str(size[1]))
+        self.image.add_class("qlab-figure")
+        self.image.add_class(f"qlab-figure-{name}")
+        self.result: Any = None
+
+    def heading(self) -> str:
+        """Return title and caption as HTML."""
+        return f'<h2>{html.escape(self.title)}</h2><p class="qlab-caption">{self.caption}</p>'
+
+    # -- frames ------------------------------------------------------------------
+
+    def show(self, result: Any, density: float = 1.0) -> None:
+        """Send the frame of this result to the page, drawing it only if it is new."""
+        self.result = result
+        shown = (self._key(result), density)
+        frame = self.frame(result, density)
+        if shown != self._shown:
+            self._shown = shown
+            self.image.value = frame
+
+    def sharpen(self, density: float) -> None:
+        """Send the shown frame at the screen's density, and say in words what it shows."""
+        if self.result is None:
+            return
+        if density > 1:
+            self.show(self.result, density)
+        self.image.tooltip = self._describe(self.result)  # the page makes it the alt text
+
+    def frame(self, result: Any, density: float = 1.0) -> bytes:
+        """Return the WebP bytes of this result, from the kept ones if possible."""
+        key = (self._key(result), density)
+        if key not in self._frames:
+            self._frames[key] = _webp(self._pixels(result, density))
+            if len(self._frames) > FRAMES:
+                self._frames.popitem(last=False)
+        self._frames.move_to_end(key)
+        return self._frames[key]
+
+    def pixels(self, result: Any = None) -> np.ndarray:
+        """Draw this result (or the shown one) and return its (height, width, 4) pixels."""
+        return self._pixels(self.result if result is None else result, 1.0).copy()
+
+    def _pixels(self, result: Any, density: float) -> np.ndarray:
+        scene = self._scene(result)
+        if scene != self._staged:
+            self._stage(result)  # limits first: they place the moving artists
+            self._staged = scene
+        self._draw(result)
+        self.mpl.set_dpi(DPI * density)
+        name = (scene, density)
+        if name not in self._scenes:
+            self._canvas.draw()  # everything but the animated artists
+            self._scenes[name] = np.array(self._canvas.buffer_rgba())
+            if len(self._scenes) > SCENES:
+                self._scenes.popitem(last=False)
+        else:
+            self._scenes.move_to_end(name)
+            self._canvas.get_renderer()  # of this density
+        buffer = np.asarray(self._canvas.buffer_rgba())
+        np.copyto(buffer, self._scenes[name])
+        for artist in self.artists:
+            if artist.axes is not None:
+                artist.axes.draw_artist(artist)
+            else:
+                self.mpl.draw_artist(artist)
+        return buffer
+
+    # -- downloads ---------------------------------------------------------------
+
+    def png(self) -> bytes:
+        """Return the shown picture with its title, at twice the density."""
+        return self._saved("png")
+
+    def svg(self) -> bytes:
+        """Return the shown picture with its title as vectors, its text as text."""
+        return self._saved("svg")
+
+    def _saved(self, format: str) -> bytes:
+        if self.result is not None:
+            self._pixels(self.result, 1.0)
+        heading = self.mpl.suptitle(self.title, fontsize=10, x=0.01, ha="left")
+        out = io.BytesIO()
+        try:
+            with rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name}):
+                self.mpl.savefig(
+                    out, format=format, dpi=2 * DPI, bbox_inches="tight", metadata=_DATELESS[format]
+                )
+        finally:
+            heading.remove()
+            self.mpl.set_dpi(DPI)
+            self._canvas = FigureCanvasAgg(self.mpl)  # saving as SVG swaps the canvas
+        return out.getvalue()
+
+
+_DATELESS: dict[str, dict[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None}}
+
+
+def _webp(rgba: np.ndarray) -> bytes:
+    size = (rgba.shape[1], rgba.shape[0])
+    # without its all-opaque alpha plane the picture encodes in half the time
+    picture = Image.frombuffer("RGBA", size, rgba, "raw", "RGBA", 0, 1).convert("RGB")
+    out = io.BytesIO()
+    picture.save(out, "WEBP", lossless=True, method=0, quality=0)
+    return out.getvalue()

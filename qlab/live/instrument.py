@@ -1,0 +1,373 @@
+"""The frame of every instrument: state, controls, numbers and pictures tied together.
+
+One event runs through it synchronously, in one thread:
+
+    control → state → result (kept, or computed) → numbers and pictures → idle work planned
+
+A subclass says what is computed (``steps``), what is written (``numbers``), what is drawn
+(``build``), and what follows when the hand rests (``later``). It holds no mathematics:
+that is called from the library, so that ``code`` can print the same numbers.
+"""
+
+import csv
+import html
+import io
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import ipywidgets as ipw
+
+from qlab.live.controls import Chooser, control
+from qlab.live.figure import Figure
+from qlab.live.page import Page, link_of_the_page
+from qlab.live.readout import Readout, Value
+from qlab.live.sheet import png_sheet, svg_sheet
+from qlab.live.state import Choice, Real, State, Whole
+from qlab.live.worker import Task, Worker, finish
+
+log = logging.getLogger("qlab.live")
+
+RESULTS = 512  # kept by state; a result holds what is drawn, not the arrays behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """Settings worth looking at, and what they teach.
+
+    Parameters
+    ----------
+    name
+        In the menu.
+    values
+        Settings that differ from the defaults.
+    lesson
+        The teaching point, one or two sentences shown when it is chosen.
+    """
+
+    name: str
+    values: dict[str, Any]
+    lesson: str
+
+
+class Instrument(ipw.VBox):
+    """Base of every instrument; see ``qlab.live`` for how to write one.
+
+    Parameters
+    ----------
+    link
+        A page's query string to start from; None asks the page, in an app.
+    values
+        Settings to start from.
+
+    Raises
+    ------
+    traitlets.TraitError
+        A value that its setting refuses.
+    """
+
+    NAME: ClassVar[str]  # of the app's notebook
+    TITLE: ClassVar[str]
+    LEAD: ClassVar[str]  # one sentence below the title
+    STATE: ClassVar[type[State]]
+    PRESETS: ClassVar[tuple[Preset, ...]] = ()
+    SPOKEN: ClassVar[tuple[str, ...]] = ()  # numbers that are announced once settled
+
+    def __init__(self, *, link: str | None = None, **values: Any) -> None:
+        super().__init__()
+        self.add_class("qlab-instrument")
+        self.state: Any = self.STATE(**values)
+        self.results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.result: Any = None
+        self.message = ""
+        self.in_hand = ""  # the trait moved last: its values are computed ahead
+        self.figures: dict[str, Figure] = {}
+        self.worker = Worker(on_error=self.fail)
+        self.readout = Readout()
+        self._messages, self._lesson = _words("qlab-message"), _words("qlab-lesson")
+        self.page = Page(
+            name=self.NAME,
+            copies={"code": self.code},
+            files={"csv": self._csv_file, "png": self._png_file, "svg": self._svg_file},
+            on_link=self._follow,
+            on_error=self.fail,
+        )
+        self.controls = {
+            name: control(self.state, name, self.say) for name in self.state.settings()
+        }
+        self.reset_button = _button("Reset", "Back to the start (Alt+0)", "qlab-reset")
+        self.reset_button.on_click(lambda _: self.reset())
+        self.presets = self._preset_menu()
+        self.state.listen(self._on_state)
+        try:
+            self.figures = {figure.name: figure for figure in self.build()}
+        except Exception as error:  # no data, no network: the page says so and stands
+            self.fail(error)
+        self.children = self._laid_out()
+        self.refresh()
+        link = link_of_the_page() if link is None else link  # waits for a visitor: last
+        if link:
+            self._follow(link)
+
+    # -- what a subclass writes ----------------------------------------------------
+
+    def build(self) -> Iterable[Figure]:
+        """Make the figures, once."""
+        raise NotImplementedError
+
+    def steps(self, s: Any) -> Generator[None, None, Any]:
+        """Compute the result of a state in steps of a few milliseconds, yielding between them.
+
+        ``s`` is a copy of the state that will not move. The result is a frozen dataclass.
+        """
+        raise NotImplementedError
+
+    def numbers(self, result: Any) -> Iterable[Value]:
+        """List the numbers of a result."""
+        raise NotImplementedError
+
+    def later(self, s: Any) -> Iterator[Task]:
+        """Name the tasks that follow once the hand rests, most urgent first."""
+        return iter(())
+
+    def code(self) -> str:
+        """Write ten lines of qlab that compute and print the numbers on screen."""
+        raise NotImplementedError
+
+    def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """Name further tables for the CSV file: title to (header, rows)."""
+        return {}
+
+    def extras(self) -> list[ipw.Widget]:
+        """Return widgets of its own, put below the figures (a training job, say)."""
+        return []
+
+    # -- one event -------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Compute and show the present state; called for every change of it."""
+        self.worker.touch()
+        try:
+            s = self.state.copy()
+            self.show(finish(self.result_of(s)))
+        except Exception as error:
+            self.fail(error)
+            return
+        self.worker.plan(self._plan(s))
+
+    def result_of(self, s: Any) -> Generator[None, None, Any]:
+        """Find or compute the result of a state, in steps, and keep it."""
+        key = s.key()
+        if key not in self.results:
+            result = yield from self.steps(s)
+            self.results[key] = result
+            if len(self.results) > RESULTS:
+                self.results.popitem(last=False)
+        self.results.move_to_end(key)
+        return self.results[key]
+
+    def show(self, result: Any) -> None:
+        """Write the numbers and draw the figures that follow the hand."""
+        self.result = result
+        self.readout.show(self.numbers(result))
+        for figure in self.figures.values():
+            if figure.live:
+                figure.show(result)
+
+    def improve(self, s: Any, **fields: Any) -> None:
+        """Replace fields of a kept result, and show it if the state is still there."""
+        key = s.key()
+        if key in self.results:
+            self.results[key] = replace(self.results[key], **fields)
+            if key == self.state.key():
+                self.show(self.results[key])
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The numbers on screen by name."""
+        return self.readout.values
+
+    def settle(self) -> None:
+        """Run all idle work now: for tests, scripts and headless use."""
+        self.worker.flush()
+
+    # -- idle work ---------------------------------------------------------------------
+
+    def _plan(self, s: Any) -> Iterator[Task]:
+        yield self._link_task()
+        yield from self.later(s)
+        yield self._settled_task()
+        yield self._ahead_task(s)
+
+    def _link_task(self) -> Task:
+        self.page.query = self.state.to_query()
+        yield
+
+    def _settled_task(self) -> Task:
+        for figure in self.figures.values():
+            if not figure.live:
+                figure.show(self.result)
+                yield
+            figure.sharpen(self.page.density)
+            yield
+        self.page.said = self.readout.sentence(self.SPOKEN)
+
+    def _ahead_task(self, s: Any) -> Task:
+        """Compute and draw the other values of the slider in hand, nearest first."""
+        for value in self.ahead(s):
+            result = yield from self.result_of(s.copy(**{self.in_hand: value}))
+            for figure in self.figures.values():
+                if figure.live:
+                    figure.frame(result)
+                    yield
+
+    def ahead(self, s: Any) -> list[Any]:
+        """List the values of the slider in hand that are worth having ready."""
+        setting = s.settings().get(self.in_hand)
+        now: Any = getattr(s, self.in_hand) if setting is not None else None
+        match setting:
+            case Whole():
+                place = setting.values.index(now)
+                return sorted(setting.values, key=lambda v: abs(setting.values.index(v) - place))
+            case Choice():
+                return s.allowed(self.in_hand) or setting.values
+            case Real():
+                return setting.near(now)
+            case _:
+                return []
+
+    # -- words ---------------------------------------------------------------------------
+
+    def say(self, sentence: str) -> None:
+        """Show one sentence above the results; the next change takes it away."""
+        self.message = sentence
+        self._messages.value = f'<p role="alert">{html.escape(sentence)}</p>' if sentence else ""
+
+    def fail(self, error: Exception) -> None:
+        """Turn an exception into a log entry and one sentence without path or traceback."""
+        log.error("%s: %s", self.NAME, error, exc_info=error)
+        said = str(error).strip().split("\n")[0]
+        said = re.sub(
+            r"(?:[A-Za-z]:)?(?:[\\/][\w.+\-]+)+[\\/]", "", said
+        )  # keep a file's name only
+        if not isinstance(error, ValueError | TypeError | OSError) or not 0 < len(said) < 240:
+            said = f"This setting could not be computed ({type(error).__name__})."
+        self.say(f"{said} What is shown is the last result that worked.")
+
+    def reset(self) -> None:
+        """Set every control back to its start."""
+        self.say("")
+        self.state.reset()
+
+    def _on_state(self, names: frozenset[str]) -> None:
+        self.say("")
+        self.in_hand = next(iter(names)) if len(names) == 1 else ""
+        for bound in self.controls.values():
+            bound.sync()
+        if self.presets.value is not None and not self._fits(self.presets.value):
+            self.presets.value = None
+            self._lesson.value = ""
+        self.refresh()
+
+    def _follow(self, link: str) -> None:
+        refused = self.state.from_query(link)
+        if refused:
+            self.say(" ".join(refused))
+
+    # -- presets ------------------------------------------------------------------------
+
+    def choose(self, preset: Preset) -> None:
+        """Set the preset's values over the defaults and show its teaching point."""
+        defaults = {n: setting.default_value for n, setting in self.state.settings().items()}
+        refused = self.state.offer({**defaults, **preset.values})
+        self._lesson.value = f"<p>{html.escape(preset.lesson)}</p>"
+        self.presets.value = preset
+        if refused:
+            self.say(" ".join(refused))
+
+    def _fits(self, preset: Preset) -> bool:
+        values = self.state.values()
+        defaults = {n: setting.default_value for n, setting in self.state.settings().items()}
+        return values == {**defaults, **preset.values}
+
+    def _preset_menu(self) -> Any:
+        menu: Any = Chooser(
+            options=[("Choose one …", None), *((p.name, p) for p in self.PRESETS)],
+            description="Presets",
+            tooltip="Settings worth looking at, each with what it teaches",
+        )
+        menu.dress("preset")
+
+        def chosen(change: Any) -> None:
+            preset = change["new"]
+            if preset is not None and not (self._fits(preset) and self._lesson.value):
+                self.choose(preset)
+
+        menu.observe(chosen, "value")
+        return menu
+
+    # -- what it looks like ---------------------------------------------------------------
+
+    def _laid_out(self) -> list[ipw.Widget]:
+        head = ipw.HTML(
+            f'<h1>{html.escape(self.TITLE)}</h1><p class="qlab-lead">{html.escape(self.LEAD)}</p>'
+        )
+        panel = _box("qlab-panel", [self.presets, self._lesson, *self.controls.values()])
+        panel.children = (*panel.children, self.reset_button)
+        cards = [
+            _box("qlab-card", [ipw.HTML(figure.heading()), figure.image])
+            for figure in self.figures.values()
+        ]
+        results = [self._messages, self.readout, _box("qlab-figures", cards), *self.extras()]
+        return [head, _box("qlab-body", [panel, _box("qlab-results", results)]), self.page]
+
+    # -- files -----------------------------------------------------------------------------
+
+    def csv(self) -> str:
+        """Return settings, numbers with provenance, and the further tables as CSV text."""
+        out = io.StringIO()
+        write = csv.writer(out, lineterminator="\n").writerow
+        write(["setting", "value"])
+        for name, value in self.state.values().items():
+            write([name, value])
+        write([])
+        write(["number", "value", "low", "high", "n", "source", "note"])
+        for v in self.values.values():
+            write([v.name, repr(float(v.value)), v.low, v.high, v.n, v.source, v.note])
+        for title, (header, rows) in self.tables().items():
+            write([])
+            write([title])
+            write(header)
+            for row in rows:
+                write(row)
+        return out.getvalue()
+
+    def _csv_file(self) -> tuple[str, str, bytes]:
+        return f"qlab-{self.NAME}.csv", "text/csv", self.csv().encode()
+
+    def _png_file(self) -> tuple[str, str, bytes]:
+        return f"qlab-{self.NAME}.png", "image/png", png_sheet(list(self.figures.values()))
+
+    def _svg_file(self) -> tuple[str, str, bytes]:
+        return f"qlab-{self.NAME}.svg", "image/svg+xml", svg_sheet(list(self.figures.values()))
+
+
+def _words(css: str) -> Any:
+    words = ipw.HTML()
+    words.add_class(css)
+    return words
+
+
+def _button(label: str, hint: str, css: str) -> Any:
+    button = ipw.Button(description=label, tooltip=hint)
+    button.add_class(css)
+    return button
+
+
+def _box(css: str, children: list[Any]) -> Any:
+    box = ipw.Box(children)
+    box.add_class(css)
+    return box

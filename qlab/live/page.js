@@ -1,0 +1,166 @@
+// The instrument's hand in the page; see page.py for its duties.
+
+const BUTTONS = [
+  ["link", "Copy link", "Copy the address of this page as it is set now (Alt+L)"],
+  ["code", "Copy code", "Copy ten lines of Python that print the same numbers (Alt+C)"],
+  ["csv", "CSV", "Download the numbers and the curve as a table"],
+  ["png", "PNG", "Download the pictures as pixels"],
+  ["svg", "SVG", "Download the pictures as vectors"],
+];
+
+async function toClipboard(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // without https or permission: the old way, through a selected text field
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.style.cssText = "position:fixed;opacity:0";
+    document.body.append(field);
+    field.select();
+    const done = document.execCommand("copy");
+    field.remove();
+    return done;
+  }
+}
+
+function saveFile(filename, media, bytes) {
+  const address = URL.createObjectURL(new Blob([bytes], { type: media }));
+  const link = Object.assign(document.createElement("a"), { href: address, download: filename });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
+
+// In JupyterLab the address bar is JupyterLab's: a link leads to the app beside it.
+function linkTo(model) {
+  const query = "?" + model.get("query");
+  if (model.get("app")) return location.origin + location.pathname + query;
+  const config = document.getElementById("jupyter-config-data");
+  const base = config ? JSON.parse(config.textContent).baseUrl || "/" : "/";
+  return location.origin + base + "voila/render/apps/" + model.get("name") + ".ipynb" + query;
+}
+
+// ipywidgets gives a slider's handle no name and a picture no alternative text; we do.
+function nameParts(root) {
+  for (const control of root.querySelectorAll(".qlab-control")) {
+    const label = control.querySelector(".widget-label");
+    if (!label) continue;
+    for (const handle of control.querySelectorAll(".noUi-handle")) {
+      if (handle.getAttribute("aria-label") !== label.textContent) {
+        handle.setAttribute("aria-label", label.textContent);
+        handle.title = label.title || control.title || "";
+      }
+      const shown = control.querySelector(".widget-readout");
+      if (shown && handle.getAttribute("aria-valuetext") !== shown.textContent)
+        handle.setAttribute("aria-valuetext", shown.textContent);
+    }
+    for (const shown of control.querySelectorAll(".widget-readout[contenteditable]"))
+      if (!shown.hasAttribute("aria-label")) {
+        shown.setAttribute("role", "textbox");
+        shown.setAttribute("aria-label", label.textContent + ", as a number");
+      }
+  }
+  for (const picture of root.querySelectorAll("img.qlab-figure"))
+    if (picture.title && picture.alt !== picture.title) picture.alt = picture.title;
+}
+
+export default {
+  render({ model, el }) {
+    el.classList.add("qlab-page");
+    const bar = Object.assign(document.createElement("div"), { className: "qlab-toolbar" });
+    bar.setAttribute("role", "toolbar");
+    bar.setAttribute("aria-label", "Copy and download");
+    const told = Object.assign(document.createElement("span"), { className: "qlab-told" });
+    const live = Object.assign(document.createElement("div"), { className: "qlab-live" });
+    live.setAttribute("aria-live", "polite");
+    live.setAttribute("role", "status");
+
+    let clearing;
+    const tell = (text) => {
+      told.textContent = text;
+      live.textContent = text;
+      clearTimeout(clearing);
+      clearing = setTimeout(() => (told.textContent = ""), 4000);
+    };
+    const copied = async (text, what) =>
+      tell((await toClipboard(text)) ? what + " copied." : "The browser did not allow copying.");
+    const ask = (name) => {
+      if (name === "link") copied(linkTo(model), "Link");
+      else model.send({ do: name === "code" ? "copy" : "save", name });
+    };
+    for (const [name, label, hint] of BUTTONS) {
+      const button = Object.assign(document.createElement("button"), {
+        type: "button",
+        className: "qlab-button qlab-" + (name === "link" || name === "code" ? "copy-" : "") + name,
+        textContent: label,
+        title: hint,
+        onclick: () => ask(name),
+      });
+      if (name !== "link" && name !== "code") button.setAttribute("aria-label", "Download " + label);
+      bar.append(button);
+    }
+    bar.append(told);
+    el.append(bar, live);
+
+    const onMessage = (message, buffers) => {
+      if (message.do === "copy") copied(message.text, "Code");
+      if (message.do === "save") {
+        saveFile(message.filename, message.media, buffers[0]);
+        tell(message.filename + " saved.");
+      }
+    };
+    const onSaid = () => (live.textContent = model.get("said"));
+    let pending;
+    const onQuery = () => {
+      if (!model.get("app")) return;
+      clearTimeout(pending); // browsers allow about 100 changes of the address in 30 s
+      pending = setTimeout(() => {
+        history.replaceState(history.state, "", "?" + model.get("query") + location.hash);
+      }, 400);
+    };
+    model.on("msg:custom", onMessage);
+    model.on("change:said", onSaid);
+    model.on("change:query", onQuery);
+    model.send({ do: "hello", search: location.search, density: window.devicePixelRatio || 1 });
+
+    // the instrument around this widget: names for its parts, keys for its buttons
+    const tidyUp = [];
+    const adopt = () => {
+      const root = el.closest(".qlab-instrument");
+      if (!root) return requestAnimationFrame(adopt);
+      let asked = false;
+      const watcher = new MutationObserver(() => {
+        if (asked) return;
+        asked = true;
+        setTimeout(() => ((asked = false), nameParts(root)), 150); // not within a drag's frame
+      });
+      nameParts(root);
+      watcher.observe(root, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["title"] });
+      const onKey = (event) => {
+        if (!event.altKey || event.ctrlKey || event.metaKey) return;
+        const act = {
+          KeyL: () => ask("link"),
+          KeyC: () => ask("code"),
+          Digit0: () => root.querySelector("button.qlab-reset")?.click(),
+        }[event.code];
+        if (act) {
+          event.preventDefault();
+          act();
+        }
+      };
+      root.addEventListener("keydown", onKey);
+      tidyUp.push(() => (watcher.disconnect(), root.removeEventListener("keydown", onKey)));
+    };
+    adopt();
+    return () => {
+      model.off("msg:custom", onMessage);
+      model.off("change:said", onSaid);
+      model.off("change:query", onQuery);
+      clearTimeout(pending);
+      for (const tidy of tidyUp) tidy();
+    };
+  },
+};

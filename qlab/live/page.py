@@ -1,0 +1,124 @@
+"""The instrument's hand in the page: link, clipboard, downloads, words for screen readers.
+
+One small anywidget (``page.js``, ``style.css``) does what a kernel cannot: it keeps the
+address bar at the state (in an app only: in JupyterLab the address belongs to
+JupyterLab), sends the link's settings once, copies, saves bytes as files, speaks
+settled results through an aria-live region, tells the screen's pixel density,
+and gives pictures and sliders their accessible names.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets as tl
+
+log = logging.getLogger("qlab.live")
+HERE = Path(__file__).parent
+
+Maker = Callable[[], tuple[str, str, bytes]]  # () -> file name, media type, content
+
+
+class Page(anywidget.AnyWidget):
+    """The toolbar under an instrument and its invisible duties.
+
+    Parameters
+    ----------
+    copies
+        What can be copied as text: name to a function that writes it.
+    files
+        What can be downloaded: name to a function that makes it.
+    on_link
+        Called once with the page's query string, from a page that has one.
+    on_error
+        Called with an exception that one of those functions raised.
+    """
+
+    _esm = HERE / "page.js"
+    _css = HERE / "style.css"
+
+    query = tl.Unicode().tag(sync=True)  # the state as a link, without question mark
+    app = tl.Bool().tag(sync=True)  # the address bar is ours
+    name = tl.Unicode().tag(sync=True)  # of the app's notebook, for links made in JupyterLab
+    said = tl.Unicode().tag(sync=True)  # the settled result in words
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        copies: dict[str, Callable[[], str]],
+        files: dict[str, Maker],
+        on_link: Callable[[str], None],
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        super().__init__(app=in_voila(), name=name)
+        self._copies, self._files = copies, files
+        self._on_link, self._on_error = on_link, on_error
+        self._linked = False
+        self.density = 1.0
+        self.on_msg(self._hear)
+
+    def set_state(self, sync_data: Any) -> None:
+        """Take nothing from the page: it speaks through messages only."""
+        log.warning("page: no setting is expected from the page, got %.80r", sync_data)
+
+    def copy(self, name: str) -> None:
+        """Put a text on the clipboard of the page."""
+        self.send({"do": "copy", "name": name, "text": self._copies[name]()})
+
+    def save(self, name: str) -> None:
+        """Hand a file to the page, which saves it."""
+        filename, media, content = self._files[name]()
+        self.send({"do": "save", "filename": filename, "media": media}, [content])
+
+    def _hear(self, _: Any, message: Any, buffers: Any) -> None:
+        message = message if isinstance(message, dict) else {}
+        do, name = message.get("do"), message.get("name")
+        try:
+            if do == "copy" and name in list(self._copies):
+                self.copy(name)
+            elif do == "save" and name in list(self._files):
+                self.save(name)
+            elif do == "hello":
+                self._greet(message)
+            else:
+                log.warning("page: a known request is expected, got %.80r", message)
+        except Exception as error:  # one sentence in the page, never a traceback
+            self._on_error(error)
+
+    def _greet(self, message: dict[str, Any]) -> None:
+        density, search = message.get("density"), message.get("search")
+        if isinstance(density, int | float) and 1 <= density <= 4:
+            self.density = 2.0 if density > 1.25 else 1.0
+        if self.app and isinstance(search, str) and search.strip("?") and not self._linked:
+            self._linked = True
+            self._on_link(search)
+
+
+def in_voila() -> bool:
+    """Tell whether this kernel serves an app's page (and no one's JupyterLab)."""
+    return "VOILA_PREHEAT" in os.environ or os.environ.get("SERVER_SOFTWARE", "").startswith(
+        "voila"
+    )
+
+
+def link_of_the_page() -> str:
+    """Return the query string with which the app was opened, or nothing.
+
+    A preheated kernel runs the notebook before anybody opens it, so it must wait here for
+    its visitor; do everything else first.
+    """
+    if not in_voila():
+        return ""
+    if os.environ.get("VOILA_PREHEAT") == "True":
+        from voila.utils import get_query_string
+
+        try:
+            return get_query_string() or ""
+        except Exception:  # the page sends its link itself a moment later
+            log.exception("the link could not be read from the server")
+            return ""
+    return os.environ.get("QUERY_STRING", "")

@@ -1,0 +1,174 @@
+"""Numbers with their provenance, as text that an eye, a test and a screen reader can read.
+
+Each number is an ``<output class="qlab-value">`` that carries its interval, its n and its
+source, and shows the source in a word and a mark beside it, never by colour alone:
+
+    ● measured   on the whole split          ≈ estimated   on a subset of n
+    = derived    by a formula                § cited       from a publication
+
+All numbers of an instrument travel in one HTML widget, so a new state costs one message.
+"""
+
+import html
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import ipywidgets as ipw
+
+from qlab.metrics import Measured
+
+MARKS = {"measured": "●", "estimated": "≈", "derived": "=", "cited": "§"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """One number of an instrument.
+
+    Parameters
+    ----------
+    name
+        One word for code and tests, ``data-name`` in the page.
+    label
+        What the page calls it.
+    value
+        In plain units: a fraction for a percentage, bytes, seconds.
+    low, high, n
+        Interval and number of trials, where there are any.
+    source
+        One of the words of ``MARKS``.
+    form
+        "percent", "points" (signed percentage points), "bytes", "count", "ratio",
+        "decibel", "milliseconds" or "number".
+    note
+        A few words after it, for instance "within noise".
+    """
+
+    name: str
+    label: str
+    value: float | int
+    source: str
+    low: float | int | None = None
+    high: float | int | None = None
+    n: int | None = None
+    form: str = "number"
+    note: str = ""
+
+    @classmethod
+    def of(cls, name: str, label: str, measured: Measured, *, form: str, note: str = "") -> "Value":
+        """Take value, interval, n and source from a ``qlab.metrics.Measured``."""
+        return cls(
+            name=name,
+            label=label,
+            value=measured.value,
+            low=measured.low,
+            high=measured.high,
+            n=measured.n,
+            source=measured.source,
+            form=form,
+            note=note,
+        )
+
+    @property
+    def text(self) -> str:
+        """The number as the page writes it.
+
+        Examples
+        --------
+        >>> Value(name="a", label="accuracy", value=0.9836, source="measured", form="percent").text
+        '98.36 %'
+        """
+        return written(self.value, self.form)
+
+    @property
+    def interval(self) -> str:
+        """The interval as the page writes it, or nothing."""
+        if self.low is None or self.high is None:
+            return ""
+        return f"{written(self.low, self.form, unit=False)} to {written(self.high, self.form)}"
+
+    @property
+    def provenance(self) -> str:
+        """Where the number comes from, in words: "estimated on 1,000 images"."""
+        if self.n is None or self.source in ("derived", "cited"):
+            return self.source
+        return f"{self.source}, n = {self.n:,}"
+
+    def html(self) -> str:
+        """Return the row of this number; everything in it is escaped."""
+        data = {"name": self.name, "value": _plain(self.value), "source": self.source}
+        if self.low is not None and self.high is not None:
+            data |= {"low": _plain(self.low), "high": _plain(self.high)}
+        if self.n is not None:
+            data["n"] = str(self.n)
+        attributes = " ".join(f'data-{k}="{html.escape(v)}"' for k, v in data.items())
+        interval = f'<span class="qlab-interval">{html.escape(self.interval)}</span>'
+        note = f'<span class="qlab-note">{html.escape(self.note)}</span>' if self.note else ""
+        return (
+            f'<div class="qlab-number qlab-{html.escape(self.source)}">'
+            f'<span class="qlab-label">{html.escape(self.label)}</span>'
+            f'<output class="qlab-value" aria-live="off" {attributes}>{html.escape(self.text)}'
+            f"</output>{interval if self.interval else ''}{note}"
+            f'<span class="qlab-source"><span aria-hidden="true">{MARKS[self.source]}</span> '
+            f"{html.escape(self.provenance)}</span></div>"
+        )
+
+
+def written(value: float | int | int, form: str, unit: bool = True) -> str:
+    """Write a number in its form.
+
+    Examples
+    --------
+    >>> written(-0.0021, "points"), written(266_610, "bytes"), written(0.0, "points")
+    ('−0.21 points', '266,610 bytes', '0.00 points')
+    >>> written(7.9995, "ratio"), written(float("inf"), "decibel"), written(3.2e-5, "number")
+    ('8.00 ×', '∞ dB', '3.20e-05')
+    """
+    figures, name = {
+        "percent": (f"{100 * value:.2f}", " %"),
+        "points": (f"{100 * value:+.2f}", " points"),
+        "bytes": (f"{value:,.0f}", " bytes"),
+        "count": (f"{value:,.0f}", ""),
+        "ratio": (f"{value:.2f}", " ×"),
+        "decibel": (f"{value:.2f}", " dB"),
+        "milliseconds": (f"{1000 * value:.2f}", " ms"),
+        "bits": (f"{value:.3f}", " bits"),
+        "number": (
+            f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}",
+            "",
+        ),
+    }[form]
+    if math.isinf(value):
+        figures = "∞" if value > 0 else "-∞"
+    elif float(figures.replace(",", "")) == 0.0:
+        figures = figures.lstrip("+-")
+    return figures.replace("-", "−" if form != "number" else "-") + (name if unit else "")
+
+
+def _plain(value: float | int) -> str:
+    return f"{value:.9g}"
+
+
+class Readout(ipw.HTML):
+    """All numbers of an instrument in one widget; ``values`` finds them by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: dict[str, Value] = {}
+        self.add_class("qlab-readout")
+
+    def show(self, values: Iterable[Value]) -> None:
+        """Replace all numbers, with one message to the page."""
+        self.values = {value.name: value for value in values}
+        self.value = (
+            f'<div class="qlab-numbers">{"".join(v.html() for v in self.values.values())}</div>'
+        )
+
+    def sentence(self, names: Iterable[str]) -> str:
+        """Say some of the numbers in one sentence, for the aria-live region."""
+        parts = []
+        for value in (self.values[name] for name in names if name in self.values):
+            interval = f" ({value.interval})" if value.interval else ""
+            note = f", {value.note}" if value.note else ""
+            parts.append(f"{value.label} {value.text}{interval}, {value.provenance}{note}")
+        return "; ".join(parts) + "." if parts else ""

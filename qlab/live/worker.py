@@ -1,0 +1,147 @@
+"""Work for the moments when nobody moves anything, on the kernel's own event loop.
+
+A task is a generator: it computes a little, yields, computes a little. The worker runs
+its tasks in slices of at most 8 ms with gaps in which the kernel reads its messages,
+so a hand that takes the slider again waits for one slice. ``plan`` replaces all tasks
+(the state changed: what was under way is closed), and nothing runs until the hand has
+rested for 120 ms. Without a running loop (a script, a test) tasks wait for ``flush``.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any
+
+SLICE = 0.008  # seconds of work at a time: half a frame of a 60 Hz screen
+GAP = 0.002  # seconds for the loop to read messages between two slices
+REST = 0.120  # seconds without an event before idle work begins
+
+Task = Generator[None, None, Any]
+log = logging.getLogger("qlab.live")
+
+
+class Worker:
+    """Runs generators in the kernel's idle time, first planned first.
+
+    Parameters
+    ----------
+    on_error
+        Called with an exception that a task raised; the other tasks go on.
+
+    Examples
+    --------
+    >>> def count(to):
+    ...     for i in range(to):
+    ...         seen.append(i)
+    ...         yield
+    >>> seen, worker = [], Worker()
+    >>> worker.plan([count(2), count(1)])
+    >>> worker.flush()
+    >>> seen, worker.idle
+    ([0, 1, 0], True)
+    """
+
+    def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
+        self._tasks: list[Task] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._touched = -REST
+        self._on_error = on_error or (lambda error: log.error("idle task failed", exc_info=error))
+        self.longest = 0.0  # seconds, the longest slice so far: for tests and the bench
+
+    @property
+    def idle(self) -> bool:
+        """True when every task ran to its end."""
+        return not self._tasks
+
+    def touch(self) -> None:
+        """Say that the hand moved: idle work waits until it has rested."""
+        self._touched = time.perf_counter()
+
+    def plan(self, tasks: Iterable[Task]) -> None:
+        """Drop what was planned and take these tasks, most urgent first."""
+        dropped, self._tasks = self._tasks, list(tasks)
+        for task in dropped:
+            if inspect.getgeneratorstate(task) != inspect.GEN_RUNNING:
+                task.close()  # one that plans anew from inside itself ends by returning
+        self._wake()
+
+    def add(self, task: Task) -> None:
+        """Put one more task behind the planned ones."""
+        self._tasks.append(task)
+        self._wake()
+
+    def flush(self, seconds: float | None = None) -> None:
+        """Run the tasks now, to their end or for a while; for tests and scripts.
+
+        Parameters
+        ----------
+        seconds
+            Stop after this long; None runs to the end.
+        """
+        start = time.perf_counter()
+        while self._tasks and (seconds is None or time.perf_counter() - start < seconds):
+            self._step()
+
+    def stop(self) -> None:
+        """Drop all tasks and the timer."""
+        self.plan(())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _wake(self) -> None:
+        if self._timer is not None or not self._tasks:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # no loop runs: flush() will do it
+        self._timer = loop.call_later(self._wait(), self._slice, loop)
+
+    def _wait(self) -> float:
+        return max(GAP, self._touched + REST - time.perf_counter())
+
+    def _slice(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._wait() <= GAP:  # the hand rests
+            start = time.perf_counter()
+            while self._tasks and time.perf_counter() - start < SLICE / 2:
+                self._step()  # another step only in the first half, so that both fit
+            self.longest = max(self.longest, time.perf_counter() - start)
+        self._wake()
+
+    def _step(self) -> None:
+        task = self._tasks[0]
+        try:
+            next(task)
+        except StopIteration:
+            self._forget(task)
+        except Exception as error:  # one task's failure must not end the others
+            self._forget(task)
+            self._on_error(error)
+
+    def _forget(self, task: Task) -> None:
+        if task in self._tasks:  # the task itself may have called plan
+            self._tasks.remove(task)
+
+
+def finish(task: Generator[None, None, Any]) -> Any:
+    """Run a task to its end at once and return what it returns.
+
+    The same generator serves a state asked for now and one computed ahead in idle time.
+
+    Examples
+    --------
+    >>> def half(x):
+    ...     yield
+    ...     return x / 2
+    >>> finish(half(3))
+    1.5
+    """
+    while True:
+        try:
+            next(task)
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,58 @@
+"""Plots: arrays in, matplotlib artists out; no state, no widgets, no pyplot.
+
+Each function draws on the Axes it is given and returns the artists that a live view
+moves afterwards; where moving takes more than ``set_data``, a ``set_…`` function does it.
+"""
+
+from qlab.plots import style
+from qlab.plots.answers import Answers, answers, scale_answers, set_answers
+from qlab.plots.curve import Curve, curve, set_curve
+from qlab.plots.histogram import error_histogram, histogram, levels, set_levels
+from qlab.plots.images import Grid, image_grid, set_image_grid
+from qlab.plots.learning import Learning, learning, scale_learning, set_learning
+from qlab.plots.meter import Meter, meter, set_meter
+from qlab.plots.staircase import staircase
+from qlab.plots.temperature import (
+    Errors,
+    Pulls,
+    errors,
+    pulls,
+    set_errors,
+    set_own,
+    set_pulls,
+    temperature_axis,
+)
+
+__all__ = [
+    "Answers",
+    "Curve",
+    "Errors",
+    "Grid",
+    "Learning",
+    "Meter",
+    "Pulls",
+    "answers",
+    "curve",
+    "error_histogram",
+    "errors",
+    "histogram",
+    "image_grid",
+    "learning",
+    "levels",
+    "meter",
+    "pulls",
+    "scale_answers",
+    "scale_learning",
+    "set_answers",
+    "set_curve",
+    "set_errors",
+    "set_image_grid",
+    "set_learning",
+    "set_levels",
+    "set_meter",
+    "set_own",
+    "set_pulls",
+    "staircase",
+    "style",
+    "temperature_axis",
+]

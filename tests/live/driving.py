@@ -1,0 +1,118 @@
+"""Drive an instrument as a page would, without a browser; shared by all instruments' tests."""
+
+import contextlib
+import io
+import re
+from typing import Any
+
+import numpy as np
+
+from qlab.live.instrument import Instrument
+from qlab.live.state import Choice, Flag, Real, Whole
+
+HOSTILE = (None, "x", float("nan"), float("inf"), 1e9, -1, "4", True, [], {}, "<script>", "%00")
+
+
+def send(instrument: Instrument, trait: str, value: Any) -> None:
+    """Set a control as the page does: through the message its widget would receive."""
+    control = instrument.controls[trait]
+    wire = value
+    if control.wire == "index":
+        wire = [option[1] for option in control.options].index(value)
+    control._handle_msg({"content": {"data": {"method": "update", "state": {control.wire: wire}}}})
+
+
+def stations(instrument: Instrument, trait: str) -> list[Any]:
+    """Minimum, middle and maximum of a control (every value of a menu or a box)."""
+    setting = instrument.state.settings()[trait]
+    match setting:
+        case Whole():
+            values = setting.values
+            return [values[0], values[len(values) // 2], values[-1]]
+        case Real(log=True):
+            return [setting.low, round((setting.low * setting.high) ** 0.5, 3), setting.high]
+        case Real():
+            return [setting.low, (setting.low + setting.high) / 2, setting.high]
+        case Choice():
+            return list(instrument.state.allowed(trait) or setting.values)
+        case Flag():
+            return [False, True]
+    raise AssertionError(setting)
+
+
+def pictures(instrument: Instrument) -> dict[str, np.ndarray]:
+    """The pixels of every live figure, drawn afresh."""
+    return {n: f.pixels() for n, f in instrument.figures.items() if f.live}
+
+
+def readings(instrument: Instrument) -> dict[str, float]:
+    """The numbers on screen."""
+    return {name: value.value for name, value in instrument.values.items()}
+
+
+def assert_shown(instrument: Instrument) -> None:
+    """No message stands, every number is in the page with its provenance."""
+    assert instrument.message == ""
+    page = instrument.readout.value
+    for value in instrument.values.values():
+        assert f'data-name="{value.name}"' in page
+        assert value.source in ("measured", "derived", "cited", "estimated")
+    for figure in instrument.figures.values():
+        if figure.live:
+            assert bytes(figure.image.value[8:12]) == b"WEBP"
+
+
+def assert_control_moves_everything(instrument: Instrument, trait: str) -> list[Any]:
+    """Drive one control to its stations; state, pictures and numbers follow each time."""
+    seen = []
+    for value in stations(instrument, trait):
+        before = getattr(instrument.state, trait)
+        pixels, numbers = pictures(instrument), readings(instrument)
+        send(instrument, trait, value)
+        assert getattr(instrument.state, trait) == value
+        assert_shown(instrument)
+        if value != before:
+            after = pictures(instrument)
+            moved = any(not np.array_equal(pixels[n], after[n]) for n in after)
+            assert moved, f"no picture moved when {trait} went from {before} to {value}"
+            assert readings(instrument) != numbers, f"no number moved with {trait}={value}"
+        seen.append(instrument.result)
+    return seen
+
+
+def assert_refuses_everything_hostile(instrument: Instrument) -> None:
+    """Whatever the wire brings, the old value stays, one sentence says so, controls live."""
+    for trait, control in instrument.controls.items():
+        setting = instrument.state.settings()[trait]
+        for value in HOSTILE:
+            with contextlib.suppress(ValueError):
+                setting.accepts(value)
+                continue  # meant something here
+            before = instrument.state.values(), control.value
+            instrument.say("")
+            control._handle_msg(
+                {"content": {"data": {"method": "update", "state": {"value": value}}}}
+            )
+            assert (instrument.state.values(), control.value) == before
+            assert instrument.message.startswith(f"{trait}: "), (trait, value)
+            assert instrument.message.count("\n") == 0
+        for rewritten in ({"max": 99}, {"options": []}, {"_options_labels": ["x"]}, {"index": 99}):
+            instrument.say("")
+            before = instrument.state.values(), control.value
+            control._handle_msg({"content": {"data": {"method": "update", "state": rewritten}}})
+            assert (instrument.state.values(), control.value) == before
+            assert instrument.message != ""
+        for broken in ({"method": "update", "state": None}, {"method": "nonsense"}, {}):
+            control._handle_msg({"content": {"data": broken}})
+        last = stations(instrument, trait)[-1]
+        send(instrument, trait, last)
+        assert getattr(instrument.state, trait) == last  # the control is alive
+
+
+def run_code(instrument: Instrument) -> dict[str, float]:
+    """Run the copied code in a fresh namespace; return the numbers it printed by name."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(instrument.code(), "<copied>", "exec"), {"__name__": "copied"})
+    found = re.findall(r"^(\w+) +([-+\deE.]+|inf)", out.getvalue(), flags=re.MULTILINE)
+    return {name: float(number) for name, number in found}

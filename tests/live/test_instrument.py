@@ -1,0 +1,234 @@
+import asyncio
+import logging
+
+import numpy as np
+import pytest
+
+from tests.live.driving import (
+    assert_control_moves_everything,
+    assert_refuses_everything_hostile,
+    assert_shown,
+    readings,
+    run_code,
+    send,
+)
+from tests.live.toy import Toy, ToyState
+
+TRAITS = list(ToyState.settings())
+
+
+@pytest.fixture
+def toy():
+    return Toy()
+
+
+@pytest.mark.parametrize("trait", TRAITS)
+def test_every_control_moves_pictures_and_numbers(toy, trait):
+    assert_control_moves_everything(toy, trait)
+
+
+def test_hostile_messages_are_refused_with_one_sentence_and_controls_live(toy):
+    assert_refuses_everything_hostile(toy)
+
+
+def test_a_raised_maximum_does_not_let_a_value_through(toy):
+    control = toy.controls["power"]
+    message = {"method": "update", "state": {"max": 99, "value": 50}}
+    control._handle_msg({"content": {"data": message}})
+    assert (toy.state.power, control.value, control.max) == (2, 2, 5)
+    assert toy.message == "power: a whole number from 1 to 5 is expected, got 50. It stays 2."
+
+
+def test_widget_and_state_follow_each_other_both_ways(toy):
+    toy.state.power = 5
+    assert toy.controls["power"].value == 5
+    toy.controls["scale"].value = 10.0
+    assert toy.state.scale == 10.0
+
+
+def test_a_menu_follows_what_the_state_allows(toy):
+    send(toy, "part", "right")
+    send(toy, "shape", "odd")
+    assert [value for _, value in toy.controls["part"].options] == ["left", "far"]
+    assert toy.state.part == toy.controls["part"].value == "left"
+
+
+def test_a_state_seen_before_is_not_computed_again(toy):
+    send(toy, "power", 3)
+    computed = toy.computed
+    send(toy, "power", 2)
+    assert toy.computed == computed
+
+
+def test_idle_work_completes_the_numbers_and_then_speaks(toy):
+    assert "total" not in toy.values and toy.page.said == ""
+    toy.settle()
+    assert toy.values["total"].value == pytest.approx(float(toy.result.y.sum()))
+    assert toy.page.said == "Last <y> 0.64, derived."
+    assert toy.page.query == toy.state.to_query()
+    assert toy.figures["power"].image.tooltip == "ends at 1.00"
+
+
+def test_the_slider_in_hand_is_computed_ahead(toy):
+    send(toy, "power", 3)
+    toy.settle()
+    computed = toy.computed
+    for power in (1, 2, 4, 5):
+        send(toy, "power", power)
+    assert toy.computed == computed
+
+
+def test_a_callback_that_raises_shows_one_sentence_and_controls_live(toy, monkeypatch, caplog):
+    before = readings(toy)
+
+    def broken(s):
+        raise ValueError("toy: a good file is expected, got /secret/place/data.gz.\n  more")
+        yield
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.ERROR, "qlab.live"):
+        patched.setattr(toy, "steps", broken)
+        send(toy, "power", 4)
+    assert toy.message.startswith("toy: a good file is expected, got data.gz. What is shown")
+    assert "/secret" not in toy._messages.value and "Traceback" not in toy._messages.value
+    assert caplog.records[-1].exc_info is not None
+    assert readings(toy) == before
+    send(toy, "power", 5)
+    assert_shown(toy)
+    assert readings(toy) != before
+
+
+def test_an_unforeseen_exception_is_named_but_not_quoted(toy, monkeypatch):
+    def broken(s):
+        raise KeyError("internal")
+        yield
+
+    monkeypatch.setattr(toy, "steps", broken)
+    send(toy, "power", 4)
+    assert "KeyError" in toy.message and "internal" not in toy.message
+
+
+def test_a_failing_idle_task_says_so_and_the_others_go_on(toy, monkeypatch):
+    def broken(s):
+        yield
+        raise OSError("no room")
+
+    monkeypatch.setattr(toy, "add_up", broken)
+    send(toy, "power", 4)
+    toy.settle()
+    assert toy.message.startswith("no room")
+    assert toy.page.said != ""
+
+
+def test_reset_sets_every_control_back(toy):
+    start = toy.state.values()
+    toy.state.from_query("power=5&scale=2&shape=odd&flip=true&digits=1")
+    toy.reset_button.click()
+    assert toy.state.values() == start
+    assert toy.controls["power"].value == 2
+
+
+def test_a_preset_sets_its_values_over_the_defaults_and_teaches(toy):
+    send(toy, "scale", 10.0)
+    cube = toy.PRESETS[0]
+    toy.presets.value = cube
+    assert toy.state.power == 3 and toy.state.scale == 1.0
+    assert cube.lesson in toy._lesson.value
+    send(toy, "power", 4)
+    assert toy.presets.value is None and toy._lesson.value == ""
+    toy.presets.value = cube
+    toy.presets.value = toy.PRESETS[1]
+    assert toy.state.power == 1 and toy.PRESETS[1].lesson in toy._lesson.value
+    assert toy.presets.value is toy.PRESETS[1]
+
+
+def test_a_preset_menu_refuses_what_it_does_not_offer(toy):
+    for index in (None, 99, -1, "x", True):
+        toy.presets._handle_msg(
+            {"content": {"data": {"method": "update", "state": {"index": index}}}}
+        )
+    assert toy.presets.value is None
+
+
+def test_a_link_sets_what_it_can_and_says_what_it_cannot():
+    toy = Toy(link="?power=4&scale=99&theme=%3Cscript%3E")
+    assert toy.state.power == 4 and toy.state.scale == 1.0
+    assert toy.message.startswith("scale: a number from 0.1 to 10 is expected, got 99.0.")
+    assert "<script>" not in toy._messages.value
+
+
+def test_a_link_is_taken_from_the_page_once_and_in_an_app_only(toy):
+    def hello(search):
+        toy.page._handle_custom_msg({"do": "hello", "search": search, "density": 2}, [])
+
+    hello("?power=4")
+    assert toy.state.power == 2  # JupyterLab: its address says nothing about us
+    toy.page.app = True
+    hello("?power=4")
+    hello("?power=5")
+    assert toy.state.power == 4 and toy.page.density == 2.0
+
+
+def test_the_page_cannot_set_what_only_the_kernel_says(toy):
+    toy.page.set_state({"_esm": "alert(1)", "query": "x"})
+    assert toy.page.query != "x" and "alert(1)" not in toy.page._esm
+
+
+def test_copies_and_files_reach_the_page(toy, monkeypatch):
+    sent = []
+    monkeypatch.setattr(
+        toy.page, "send", lambda message, buffers=None: sent.append((message, buffers))
+    )
+    toy.page._handle_custom_msg({"do": "copy", "name": "code"}, [])
+    for name in ("csv", "png", "svg"):
+        toy.page._handle_custom_msg({"do": "save", "name": name}, [])
+    for nonsense in (None, "x", {"do": "save", "name": "passwd"}, {"do": ["copy"], "name": {}}):
+        toy.page._handle_custom_msg(nonsense, [])
+    assert sent[0][0]["text"] == toy.code()
+    names = [message["filename"] for message, _ in sent[1:]]
+    assert names == ["qlab-toy.csv", "qlab-toy.png", "qlab-toy.svg"]
+    csv, png, svg = (buffers[0] for _, buffers in sent[1:])
+    assert csv.decode().splitlines()[:2] == ["setting,value", "power,2"]
+    assert png.startswith(b"\x89PNG") and svg.startswith(b"<svg") and b"</svg>" in svg
+    assert b"A toy" not in svg and b"Power" in svg
+
+
+def test_copied_code_prints_the_number_on_screen(toy):
+    send(toy, "power", 3)
+    assert run_code(toy)["last"] == pytest.approx(toy.values["last"].value)
+
+
+def test_everything_in_the_page_is_escaped(toy):
+    assert "Last &lt;y&gt;" in toy.readout.value
+    assert "It &lt;draws&gt; powers." in toy.children[0].value
+
+
+def test_hooks_of_the_page_are_there(toy):
+    for trait, control in toy.controls.items():
+        assert f"qlab-{trait}" in control._dom_classes
+        assert control.description and control.tooltip
+    assert "qlab-reset" in toy.reset_button._dom_classes
+    assert "qlab-figure" in toy.figures["power"].image._dom_classes
+    assert 'class="qlab-value"' in toy.readout.value
+
+
+def test_idle_work_runs_by_itself_on_a_loop_once_the_hand_rests():
+    async def visit():
+        toy = Toy()
+        for power in (3, 4, 5, 3):
+            send(toy, "power", power)
+            await asyncio.sleep(0.03)
+            assert "total" not in toy.values  # the hand still moves
+        for _ in range(200):
+            await asyncio.sleep(0.01)
+            if toy.worker.idle:
+                break
+        return toy
+
+    toy = asyncio.run(visit())
+    assert toy.worker.idle
+    assert toy.values["total"].value == pytest.approx(float(toy.result.y.sum()))
+
+
+def test_drawn_data_are_the_results_data(toy):
+    send(toy, "power", 5)
+    np.testing.assert_array_equal(toy.line.get_ydata(), toy.result.y)
