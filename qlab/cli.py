@@ -1,0 +1,207 @@
+"""The command line: ``qlab apps``, ``qlab lab``, ``qlab data``, ``qlab zoo``.
+
+Every failure is one sentence on stderr: exit code 2 when the command was written wrongly,
+1 when it could not be done.
+"""
+
+import argparse
+import importlib
+import os
+import subprocess
+import sys
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from qlab import __version__
+
+__all__ = ["Failure", "main"]
+
+ROOT = Path(__file__).parents[1]
+PORT = 8866
+
+
+class Failure(Exception):
+    """Something that could not be done; its text is the sentence that the user reads."""
+
+
+def folder(name: str) -> Path:
+    """Find a folder of notebooks: QLAB_APPS or QLAB_LABS, beside the package, or here.
+
+    Raises
+    ------
+    Failure
+        If it is in none of these places: an installed package brings no notebooks.
+    """
+    variable = f"QLAB_{name.upper()}"
+    named = os.environ.get(variable)
+    places = [Path(named)] if named else [ROOT / name, Path.cwd() / name]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise Failure(
+        f"expected a folder {name}/, found none (looked in {', '.join(map(str, places))}). "
+        f"Run this in a clone of the repository, or name the folder in {variable}."
+    )
+
+
+def has_screen() -> bool:
+    """Tell whether a window can open here; without one, a text browser would take the terminal."""
+    windows = sys.platform in ("win32", "darwin")
+    return windows or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def apps(arguments: argparse.Namespace) -> None:
+    """Serve the apps until Ctrl-C.
+
+    Raises
+    ------
+    Failure
+        If the port is taken or not allowed.
+    """
+    from qlab.live.server import serve
+
+    def ready(address: str) -> None:
+        print(f"The apps are at {address} (Ctrl-C stops them).", flush=True)
+        if arguments.browser and has_screen():
+            webbrowser.open(address)
+
+    try:
+        serve(
+            folder("apps"),
+            port=arguments.port,
+            ip=arguments.ip,
+            on_ready=ready,
+            preheat=arguments.preheat,
+        )
+    except OSError as error:
+        raise Failure(listening(arguments.ip, arguments.port, error)) from error
+
+
+def listening(ip: str, port: int, error: OSError) -> str:
+    """Say why a server cannot listen, and what to do."""
+    import errno
+
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use. Stop what uses it, or take another: --port {port + 1}."
+    if error.errno == errno.EACCES:
+        return f"port {port} is not allowed for this user. Take one from 1024 up: --port {PORT}."
+    return f"cannot listen on {ip}, port {port}: {error.strerror or error}. Try --ip 127.0.0.1."
+
+
+def lab(arguments: argparse.Namespace) -> None:
+    """Open JupyterLab on the labs."""
+    command = [sys.executable, "-m", "jupyterlab", "--port", str(arguments.port)]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.ip={arguments.ip}"]
+    command += [] if arguments.browser and has_screen() else ["--no-browser"]
+    try:
+        done = subprocess.run([*command, str(folder("labs"))], check=False)
+    except KeyboardInterrupt:
+        return
+    if done.returncode:
+        raise Failure(f"JupyterLab ended with code {done.returncode}; its last lines say why.")
+
+
+def data(arguments: argparse.Namespace) -> None:
+    """List, check, prepare or fetch data sets."""
+    raise Failure("not yet")
+
+
+def zoo(arguments: argparse.Namespace) -> None:
+    """List the trained networks, each with its measured accuracy and interval."""
+    networks = importlib.import_module("qlab.networks")
+    rows = [("network", "parameters", "test accuracy, 95 % interval", "images")]
+    for name in networks.ZOO:
+        card = networks.card(name)
+        test = card["test"]
+        interval = f"{test['value']:.2%} ({test['low']:.2%} to {test['high']:.2%})"
+        rows.append((name, f"{card['parameters']:,}", interval, f"{test['n']:,}"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def port(text: str) -> int:
+    """Read a port number from the command line."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """Read a number of kernels from the command line."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
+    return int(text)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence, without the usage block."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Print the sentence and exit with code 2."""
+        self.exit(2, f"{self.prog}: {message}. See {self.prog} --help.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    top = Parser(prog="qlab", description="A laboratory for compressing neural networks.")
+    top.add_argument("--version", action="version", version=f"qlab {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    served = Parser(add_help=False)
+    served.add_argument("--ip", default="127.0.0.1", help="address to listen on (%(default)s)")
+    served.add_argument("--no-browser", dest="browser", action="store_false", help="open no window")
+
+    one = commands.add_parser("apps", parents=[served], help="open the live instruments")
+    one.add_argument("--port", type=port, default=PORT, help="0 takes a free one (%(default)s)")
+    one.add_argument(
+        "--preheat", type=count, default=1, help="warm kernels an app, 100 MB each (%(default)s)"
+    )
+    one.set_defaults(run=apps)
+
+    one = commands.add_parser("lab", parents=[served], help="open the labs in JupyterLab")
+    one.add_argument("--port", type=port, default=8888, help="(%(default)s)")
+    one.set_defaults(run=lab)
+
+    one = commands.add_parser("data", help="list, check, prepare or fetch data sets")
+    one.add_argument("action", choices=("list", "check", "prepare", "fetch"))
+    one.add_argument("name", nargs="?", help="a data set, as `qlab data list` names it")
+    one.set_defaults(run=data)
+
+    commands.add_parser("zoo", help="list the trained networks").set_defaults(run=zoo)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments
+        The words after ``qlab``; those of the process when None.
+
+    Returns
+    -------
+    int
+        0, or 1 after a failure that was told in one sentence.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    Traceback (most recent call last):
+    SystemExit: 0
+    """
+    given = parser().parse_args(arguments)
+    try:
+        given.run(given)
+    except KeyboardInterrupt:
+        pass
+    except (Failure, ValueError, OSError) as error:
+        print(f"qlab {given.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,192 @@
+"""The server of the apps: Voila, set up so that a laboratory is quick, closed and tidy.
+
+What differs from a stock Voila, and why:
+
+- Kernels are those of `qlab.live.kernels`; one per app waits warm, its notebook already run.
+- The front page is drawn without a kernel: a look at it costs no memory.
+- A busy port is refused, and the address is told only once it answers.
+- A link can change neither template nor theme (one runs scripts, the other hangs a kernel).
+- No request leaves the host; no page lists the server's files; no traceback reaches a page.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.filters import markdown2html_mistune
+from tornado.httpclient import AsyncHTTPClient
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from tornado.netutil import bind_sockets
+from tornado.web import RedirectHandler
+from traitlets.config import Config
+from voila.app import Voila
+from voila.handler import BaseVoilaHandler
+from voila.tornado.contentshandler import VoilaContentsHandler
+from voila.tornado.handler import TornadoVoilaHandler
+from voila.tornado.treehandler import TornadoVoilaTreeHandler
+
+from qlab.live.kernels import Connection, Kernels, Specs
+
+__all__ = ["EXTENSIONS", "Apps", "configuration", "serve"]
+
+SHARE = Path(__file__).parent / "share"  # holds voila/templates/qlab
+FRONT = "index.ipynb"
+EXTENSIONS = [
+    "@voila-dashboards/widgets-manager8",
+    "@jupyter-widgets/jupyterlab-manager",
+    "anywidget",
+]
+
+
+def configuration(folder: Path, *, preheat: int = 1, idle: float = 7200, limit: int = 32) -> Config:
+    """Write Voila's settings for a folder of apps.
+
+    Parameters
+    ----------
+    folder
+        Where the notebooks lie.
+    preheat
+        Kernels that wait warm for each app, about 100 MB each; 0 starts them on demand.
+    idle
+        Seconds after which an untouched kernel is stopped, even if its page is still open.
+    limit
+        The most kernels that run at a time.
+
+    Returns
+    -------
+    Config
+        For `Apps`.
+
+    Examples
+    --------
+    >>> configuration(Path("apps"), preheat=0).VoilaConfiguration.preheat_kernel
+    False
+    """
+    c = Config()
+    c.Voila.root_dir = str(folder.resolve())
+    c.Voila.open_browser = False
+    c.Voila.log_level = "ERROR"
+    c.Voila.kernel_websocket_connection_class = Connection
+    c.Voila.tornado_settings = {"ws_ping_timeout": 30_000}  # not longer than the interval
+    c.VoilaConfiguration.template = "qlab"
+    c.VoilaConfiguration.allow_template_override = "NO"
+    c.VoilaConfiguration.allow_theme_override = "NO"
+    c.VoilaConfiguration.show_tracebacks = False
+    c.VoilaConfiguration.extension_allowlist = EXTENSIONS
+    c.VoilaConfiguration.multi_kernel_manager_class = Kernels
+    c.VoilaConfiguration.kernel_spec_manager_class = Specs
+    c.VoilaConfiguration.preheat_kernel = preheat > 0
+    c.VoilaConfiguration.default_pool_size = preheat
+    c.VoilaKernelManager.preheat_denylist = [FRONT]
+    c.Kernels.limit = limit
+    c.Kernels.cull_idle_timeout = int(idle)
+    c.Kernels.cull_interval = 60
+    c.Kernels.cull_connected = True
+    c.KernelRestarter.restart_limit = 0  # a kernel that died stays dead; its page says so
+    c.KernelRestarter.time_to_dead = 1.0  # seconds until that is noticed
+    return c
+
+
+class Page(TornadoVoilaHandler):
+    """An app's page.  It carries the cookie without which a closing tab cannot free its kernel."""
+
+    async def prepare(self) -> None:
+        """Set the cookie before the page is streamed."""
+        await super().prepare()
+        self.xsrf_token  # noqa: B018  reading the property is what sets the cookie
+
+
+class Front(BaseVoilaHandler):
+    """The front page: the text cells of index.ipynb, without a kernel."""
+
+    async def get(self) -> None:
+        """Draw the page."""
+        path = Path(self.settings["voila"].root_dir) / FRONT
+        notebook = nbformat.read(path, as_version=4)
+        texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+        title = notebook.metadata.get("title", "qlab")
+        html = markdown2html_mistune("\n\n".join(texts))
+        self.write(self.render_template("front.html", title=title, content=html))
+
+
+class Apps(Voila):
+    """Voila on sockets that are already ours, so that the port is the one asked for."""
+
+    config_file_paths: list[str] = []  # a Voila of the user's has its own settings
+
+    def __init__(
+        self, sockets: list[socket.socket], on_ready: Callable[[str], None], config: Config
+    ) -> None:
+        super().__init__(config=config)
+        self.sockets, self.on_ready = sockets, on_ready
+
+    def init_handlers(self) -> list[Any]:
+        """Serve front page and apps; list no folders."""
+        unlisted = (TornadoVoilaTreeHandler, VoilaContentsHandler)
+        front = {"voila_configuration": self.voila_configuration}
+        handlers: list[Any] = [
+            (self.server_url, RedirectHandler, {"url": f"voila/render/{FRONT}", "permanent": False}),
+            (f"{self.server_url}voila/render/{FRONT}", Front, front),
+        ]
+        for pattern, handler, *options in super().init_handlers():
+            if handler not in unlisted:
+                page = Page if handler is TornadoVoilaHandler else handler
+                handlers.append((pattern, page, *options))
+        return handlers
+
+    def listen(self) -> None:
+        """Serve until a signal ends it, then stop the kernels, undisturbed by a second Ctrl-C."""
+        HTTPServer(self.app).add_sockets(self.sockets)
+        self.ioloop = IOLoop.current()
+        self.ioloop.add_callback(self.announce)
+        try:
+            self.ioloop.start()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        finally:
+            self.stop()
+
+    async def announce(self) -> None:
+        """Ask for the front page; once it came, say where it is."""
+        host = "127.0.0.1" if self.ip in ("", "0.0.0.0", "::") else self.ip
+        address = f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        await AsyncHTTPClient().fetch(address, request_timeout=60)
+        self.on_ready(address)
+
+
+def serve(
+    folder: Path, *, port: int, ip: str, on_ready: Callable[[str], None], preheat: int = 1
+) -> None:
+    """Serve the apps in a folder until Ctrl-C.
+
+    Parameters
+    ----------
+    folder
+        Where the notebooks lie, index.ipynb among them.
+    port
+        0 takes a free one.
+    ip
+        The address to listen on.
+    on_ready
+        Called with the front page's address, once it answers.
+    preheat
+        Kernels that wait warm for each app.
+
+    Raises
+    ------
+    OSError
+        If the port is in use or not allowed, or the address isn't this machine's.
+    """
+    sockets = bind_sockets(port, ip)
+    search = os.environ.get("JUPYTER_PATH")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
+    config = configuration(folder, preheat=preheat)
+    config.Voila.port, config.Voila.ip = sockets[0].getsockname()[1], ip
+    app = Apps(sockets, on_ready, config)
+    app.initialize([])
+    app.start()
