@@ -110,10 +110,10 @@ def set_answers(
     drawn.ring.set_data([label], [ax.transData.inverted().transform((0.0, bottom))[1]])
 
 
-def _boxes(heights: Float[np.ndarray, " n"], left: float) -> Float[np.ndarray, "n 4 2"]:
+def _boxes(heights: Float[np.ndarray, " n"], left: float) -> list[Float[np.ndarray, "4 2"]]:
     x = np.arange(len(heights)) + left
     boxes = np.empty((len(heights), 4, 2))
     boxes[:, :2, 0], boxes[:, 2:, 0] = x[:, None], x[:, None] + WIDTH
     boxes[:, 1:3, 1] = np.asarray(heights, dtype=float)[:, None]
     boxes[:, 0, 1] = boxes[:, 3, 1] = 1e-12  # below every floor, and drawable on decades
-    return boxes
+    return list(boxes)

@@ -13,7 +13,7 @@ def ax():
 
 
 def test_equal_factors_of_temperature_are_equally_wide_and_both_ends_are_inside(ax):
-    temperature_axis(ax, 1, 30)
+    temperature_axis(ax, 1.0, 30.0)
     one, two, four = (ax.transData.transform((t, 0))[0] for t in (1, 2, 4))
     assert two - one == pytest.approx(four - two)
     assert ax.get_xlim()[0] < 1 and ax.get_xlim()[1] > 30
