@@ -21,6 +21,7 @@ Long work (training) is a ``Job``: another process, with progress, stop and keep
 
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
+from qlab.live.job import Job, JobPanel
 from qlab.live.readout import Readout, Value
 from qlab.live.state import Choice, Flag, Real, State, Whole
 from qlab.live.worker import Task, Worker, finish
@@ -30,6 +31,8 @@ __all__ = [
     "Figure",
     "Flag",
     "Instrument",
+    "Job",
+    "JobPanel",
     "Preset",
     "Readout",
     "Real",

@@ -108,7 +108,7 @@ class Figure:
 
     # -- frames ------------------------------------------------------------------
 
-    def show(self, result: Any, density: float = 1.0) -> None:
+    def show(self, result: Any, density: float | int = 1.0) -> None:
         """Send the frame of this result to the page, drawing it only if it is new."""
         self.result = result
         shown = (self._key(result), density)
@@ -117,7 +117,7 @@ class Figure:
             self._shown = shown
             self.image.value = frame
 
-    def sharpen(self, density: float) -> None:
+    def sharpen(self, density: float | int) -> None:
         """Send the shown frame at the screen's density, and say in words what it shows."""
         if self.result is None:
             return
@@ -125,7 +125,7 @@ class Figure:
             self.show(self.result, density)
         self.image.tooltip = self._describe(self.result)  # the page makes it the alt text
 
-    def frame(self, result: Any, density: float = 1.0) -> bytes:
+    def frame(self, result: Any, density: float | int = 1.0) -> bytes:
         """Return the WebP bytes of this result, from the kept ones if possible."""
         key = (self._key(result), density)
         if key not in self._frames:
@@ -139,7 +139,7 @@ class Figure:
         """Draw this result (or the shown one) and return its (height, width, 4) pixels."""
         return self._pixels(self.result if result is None else result, 1.0).copy()
 
-    def _pixels(self, result: Any, density: float) -> np.ndarray:
+    def _pixels(self, result: Any, density: float | int) -> np.ndarray:
         scene = self._scene(result)
         if scene != self._staged:
             self._stage(result)  # limits first: they place the moving artists

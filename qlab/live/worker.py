@@ -72,7 +72,7 @@ class Worker:
         self._tasks.append(task)
         self._wake()
 
-    def flush(self, seconds: float | None = None) -> None:
+    def flush(self, seconds: float | int | None = None) -> None:
         """Run the tasks now, to their end or for a while; for tests and scripts.
 
         Parameters
@@ -131,6 +131,16 @@ def finish(task: Generator[None, None, Any]) -> Any:
     """Run a task to its end at once and return what it returns.
 
     The same generator serves a state asked for now and one computed ahead in idle time.
+
+    Parameters
+    ----------
+    task
+        A generator that yields between its steps.
+
+    Returns
+    -------
+    result
+        What the generator returns.
 
     Examples
     --------
