@@ -98,6 +98,18 @@ def unpack(
 def packed_bytes(count: int, bits: int) -> int:
     """Bytes that ``count`` codes of ``bits`` bits take, equation 1.
 
+    Parameters
+    ----------
+    count
+        Codes, at least 0.
+    bits
+        Width of one code.
+
+    Returns
+    -------
+    bytes
+        Whole bytes: the last one may be partly empty.
+
     Examples
     --------
     >>> packed_bytes(4, bits=3)

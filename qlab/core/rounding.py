@@ -19,34 +19,64 @@ Rounding = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
 def nearest(y: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Nearest integer, ties to even.
 
+    Parameters
+    ----------
+    y
+        Numbers in units of one step.
+
+    Returns
+    -------
+    integers
+        At most 1/2 away, as floats of the dtype of ``y``.
+
     Examples
     --------
     >>> nearest(np.array([0.5, 1.5, 2.5, -0.6]))
     array([ 0.,  2.,  2., -1.])
     """
-    return np.rint(y)
+    return np.asarray(np.rint(y))
 
 
 def toward_zero(y: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Drop the fraction.
+
+    Parameters
+    ----------
+    y
+        Numbers in units of one step.
+
+    Returns
+    -------
+    integers
+        Never larger than ``y`` in magnitude, as floats of its dtype.
 
     Examples
     --------
     >>> toward_zero(np.array([1.9, -1.9]))
     array([ 1., -1.])
     """
-    return np.trunc(y)
+    return np.asarray(np.trunc(y))
 
 
 def floor(y: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     """Next integer below.
+
+    Parameters
+    ----------
+    y
+        Numbers in units of one step.
+
+    Returns
+    -------
+    integers
+        The largest not above ``y``, as floats of its dtype.
 
     Examples
     --------
     >>> floor(np.array([1.9, -1.1]))
     array([ 1., -2.])
     """
-    return np.floor(y)
+    return np.asarray(np.floor(y))
 
 
 def stochastic(rng: np.random.Generator | int) -> Rounding:
@@ -75,7 +105,8 @@ def stochastic(rng: np.random.Generator | int) -> Rounding:
         generator = np.random.default_rng(rng)  # hands a Generator through, seeds a fresh one
         down = np.floor(y)
         u = generator.random(y.shape, dtype=np.float32)  # in [0, 1)
-        return down + (u < y - down)  # not floor(y + u): that sum rounds, and moves whole numbers
+        # not floor(y + u): that sum rounds, and would move whole numbers
+        return np.asarray(down + (u < y - down))
 
     return round_stochastic
 

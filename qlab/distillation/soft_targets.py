@@ -50,6 +50,18 @@ def log_soft_targets(
 ) -> Float[np.ndarray, "*batch classes"]:
     """Natural logarithm of equation 1, exact where p itself underflows to 0.
 
+    Parameters
+    ----------
+    logits
+        As for ``soft_targets``.
+    temperature
+        T > 0.
+
+    Returns
+    -------
+    log p
+        At most 0, finite, of the dtype and shape of ``logits``.
+
     Raises
     ------
     TypeError, ValueError

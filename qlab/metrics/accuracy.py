@@ -37,6 +37,11 @@ def accuracy(
     source
         ``"estimated"`` where a subset stands for the whole.
 
+    Returns
+    -------
+    accuracy
+        Value, Wilson interval and n.
+
     Raises
     ------
     TypeError

@@ -56,6 +56,16 @@ def errors(x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]) -
 def mse(x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]) -> float:
     """Mean squared error, equation 1.
 
+    Parameters
+    ----------
+    x, x_hat
+        The original and what is left of it, of the same shape.
+
+    Returns
+    -------
+    error
+        In squared units of x, at least 0.
+
     Raises
     ------
     TypeError, ValueError
@@ -72,6 +82,16 @@ def mse(x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]) -> f
 def max_error(x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]) -> float:
     """Largest absolute error.
 
+    Parameters
+    ----------
+    x, x_hat
+        The original and what is left of it, of the same shape.
+
+    Returns
+    -------
+    error
+        In units of x, at least 0.
+
     Raises
     ------
     TypeError, ValueError
@@ -87,6 +107,16 @@ def max_error(x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]
 
 def sqnr(x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]) -> float:
     """Signal to quantization noise in decibels, equation 2; inf for a perfect copy.
+
+    Parameters
+    ----------
+    x, x_hat
+        The original and what is left of it, of the same shape.
+
+    Returns
+    -------
+    ratio
+        In decibels: about 6.02 more for each bit.
 
     Raises
     ------
@@ -110,6 +140,11 @@ def sparsity(W: Shaped[np.ndarray, "..."] | Mapping[str, Shaped[np.ndarray, "...
     ----------
     W
         An array or a dict of arrays, counted together.
+
+    Returns
+    -------
+    share
+        0 … 1.
 
     Raises
     ------

@@ -68,6 +68,16 @@ class Measured:
 def within_noise(a: Measured, b: Measured) -> bool:
     """Whether the intervals of two results overlap.
 
+    Parameters
+    ----------
+    a, b
+        Two results with their intervals.
+
+    Returns
+    -------
+    overlap
+        True where the two cannot be told apart by their intervals.
+
     Notes
     -----
     Careful in one direction only: two 95 % intervals can overlap although a test of the
@@ -94,6 +104,11 @@ def wilson(correct: int, n: int, source: Source = "measured") -> Measured:
         Trials, at least 1.
     source
         ``"estimated"`` where the trials are a subset of those meant.
+
+    Returns
+    -------
+    share
+        Value, interval and n; the interval lies inside 0 … 1.
 
     Raises
     ------

@@ -163,7 +163,13 @@ def quantize_activations(
 
 
 def without_fake_quantize(net: Network) -> Network:
-    """Return the network with float activations again."""
+    """Return the network with float activations again.
+
+    Parameters
+    ----------
+    net
+        As ``quantize_activations`` makes it, or any other.
+    """
     return net.with_layers([k for k in net.layers if not isinstance(k, FakeQuantize)])
 
 
