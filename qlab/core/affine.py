@@ -140,8 +140,8 @@ def _codes(
     """Equation 1: the codes as whole float32 numbers, in a new array."""
     x = finite32(function, "x", x)
     s, z = qparams.expand(x.shape)
-    with np.errstate(over="ignore"):  # far outside the range: inf, clipped below
-        y = np.asarray(rounding(x * (np.float32(1) / s)))
+    with np.errstate(over="ignore", invalid="ignore"):  # far outside: inf, clipped below
+        y = rounding(np.asarray(x * (np.float32(1) / s)))
     if qparams.zero_point.any():
         y += z.astype(np.float32)  # exact; a mixed sum would pass through float64
     return np.clip(y, qparams.spec.quant_min, qparams.spec.quant_max, out=y)

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from qlab.core import pack, packed_bytes, unpack
+from tests.strategies import unchecked
+
+
+@given(st.data(), st.integers(1, 16), st.booleans(), st.integers(0, 100))
+def test_unpacking_returns_every_code_of_any_width_and_length(data, bits, signed, count) -> None:
+    lowest = -(2 ** (bits - 1)) if signed else 0
+    code = st.integers(lowest, lowest + 2**bits - 1)
+    codes = np.array(data.draw(st.lists(code, min_size=count, max_size=count)), np.int32)
+    packed = pack(codes, bits, signed)
+    assert len(packed) == packed_bytes(count, bits) == int(np.ceil(count * bits / 8))
+    assert_array_equal(unpack(packed, bits, count, signed), codes)
+
+
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_every_code_of_a_width_survives(bits: int) -> None:
+    signed, unsigned = np.arange(-(2 ** (bits - 1)), 2 ** (bits - 1)), np.arange(2**bits)
+    assert_array_equal(unpack(pack(signed, bits), bits, signed.size), signed)
+    assert_array_equal(unpack(pack(unsigned, bits, False), bits, unsigned.size, False), unsigned)
+
+
+def test_golden_four_codes_of_three_bits() -> None:
+    # 001 111 011 100 and four filler bits: 00111101 11000000
+    assert_array_equal(pack(np.array([1, -1, 3, -4]), 3), [0b00111101, 0b11000000])
+
+
+def test_a_code_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="codes of 3 bits must lie in -4 … 3, got 0 … 4"):
+        pack(np.array([0, 4]), 3)
+    with pytest.raises(ValueError, match="must lie in 0 … 7, got -1 … 0"):
+        pack(np.array([0, -1]), 3, signed=False)
+
+
+def test_missing_bytes_are_noticed() -> None:
+    with pytest.raises(ValueError, match=r"4 codes of 3 bits take 2 bytes, got 1\. Is the file"):
+        unpack(np.zeros(1, np.uint8), 3, 4)
+
+
+@pytest.mark.parametrize("bits", [0, 17, -1])
+def test_bits_outside_1_to_16_are_refused(bits: int) -> None:
+    with pytest.raises(
+        ValueError, match=f"pack: bits must be an integer from 1 to 16, got bits={bits}"
+    ):
+        pack(np.array([0]), bits)
+
+
+def test_what_is_no_integer_is_refused() -> None:
+    with unchecked(), pytest.raises(TypeError, match="bits must be an integer"):
+        pack(np.array([0]), "x")
+    with unchecked(), pytest.raises(TypeError, match="codes must be a NumPy array of integers"):
+        pack(np.array([0.5]), 4)
