@@ -3,7 +3,7 @@
 from qlab.metrics.accuracy import accuracy
 from qlab.metrics.errors import Errors, errors, max_error, mse, sparsity, sqnr
 from qlab.metrics.histogram import Histogram, code_counts, histogram
-from qlab.metrics.latency import Latency, latency
+from qlab.metrics.latency import Latency, latency, latency_in_turns
 from qlab.metrics.macs import Macs, macs
 from qlab.metrics.measured import Measured, wilson, within_noise
 from qlab.metrics.size import (
@@ -30,6 +30,7 @@ __all__ = [
     "errors",
     "histogram",
     "latency",
+    "latency_in_turns",
     "macs",
     "max_error",
     "mse",
