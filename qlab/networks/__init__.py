@@ -36,6 +36,7 @@ from qlab.networks.quantization import (
     quantize_weights,
     without_fake_quantize,
 )
+from qlab.networks.shrinking import shrink
 from qlab.networks.summary import Row, Summary
 from qlab.networks.trained import card, load, names
 
@@ -64,6 +65,7 @@ __all__ = [
     "quantize_weights",
     "read",
     "save",
+    "shrink",
     "without_fake_quantize",
 ]
 
