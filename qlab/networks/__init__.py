@@ -37,6 +37,7 @@ from qlab.networks.quantization import (
     without_fake_quantize,
 )
 from qlab.networks.shrinking import shrink
+from qlab.networks.students import StudentRun, mean_error, stored_student, student_runs
 from qlab.networks.summary import Row, Summary
 from qlab.networks.trained import card, load, names
 
@@ -53,11 +54,13 @@ __all__ = [
     "Quantized",
     "ReLU",
     "Row",
+    "StudentRun",
     "Summary",
     "activations",
     "build",
     "card",
     "load",
+    "mean_error",
     "mlp",
     "names",
     "prune",
@@ -66,6 +69,8 @@ __all__ = [
     "read",
     "save",
     "shrink",
+    "stored_student",
+    "student_runs",
     "without_fake_quantize",
 ]
 

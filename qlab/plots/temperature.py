@@ -148,28 +148,25 @@ class Errors:
 
 
 def errors(ax: Axes) -> Errors:
-    """Prepare the picture of the students' test error by temperature.
+    """Prepare the picture of measured errors by temperature, or by anything else along x.
 
     Parameters
     ----------
     ax
-        Drawn on in place; its x becomes logarithmic.
+        Drawn on in place; its limits are the caller's.
 
     Returns
     -------
     Errors
         Filled by ``set_errors`` and ``set_own``.
     """
-    temperature_axis(ax)
-    low, high = ax.get_xlim()
-    band = Rectangle(
-        (low, 0.0), high - low, 0.0, fc=MIST, alpha=0.55, ec="none", label="no teacher"
-    )
+    across, along = ax.get_yaxis_transform(), ax.get_xaxis_transform()  # full width, full height
+    band = Rectangle((0.0, 0.0), 1.0, 0.0, fc=MIST, alpha=0.55, ec="none", transform=across)
     ax.add_patch(band)
-    (here,) = ax.plot([], [], color=INK, lw=1.0, ls=(0, (2, 2)))
-    (seeds,) = ax.plot([], [], ".", color=BLUE, alpha=0.55, ms=4, ls="none", label="one seed")
-    means = curve(ax, BLUE, "mean of the seeds")
-    own = curve(ax, GREEN, "trained here")
+    (here,) = ax.plot([], [], color=INK, lw=1.0, ls=(0, (2, 2)), transform=along)
+    (seeds,) = ax.plot([], [], ".", color=BLUE, alpha=0.55, ms=4, ls="none")
+    means = curve(ax, BLUE)
+    own = curve(ax, GREEN)
     own.solid.set_marker("D")
     own.solid.set_markersize(6.5)
     own.line.set_linestyle("none")
@@ -178,7 +175,7 @@ def errors(ax: Axes) -> Errors:
 
 def set_errors(
     drawn: Errors,
-    temperatures: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, " n"],
     mean: Float[np.ndarray, " n"],
     low: Float[np.ndarray, " n"],
     high: Float[np.ndarray, " n"],
@@ -193,16 +190,16 @@ def set_errors(
     ----------
     drawn
         What ``errors`` returned; changed in place.
-    temperatures, mean, low, high
+    x, mean, low, high
         The grid, ascending: mean error over the seeds and its interval.
     seeds
-        Temperature and error of every single run.
+        x and error of every single run.
     band
         Interval of the error without a teacher.
     now
-        The current temperature.
+        The current x.
     nearest
-        The grid's temperature whose student is shown, ringed; None for none.
+        The grid's x whose student is shown, ringed; None for none.
 
     Examples
     --------
@@ -216,15 +213,13 @@ def set_errors(
     drawn.band.set_y(band[0])
     drawn.band.set_height(band[1] - band[0])
     drawn.seeds.set_data(seeds[:, 0], seeds[:, 1])
-    set_curve(drawn.means, temperatures, mean, low, high, np.ones(len(mean), bool), nearest)
-    ax = drawn.here.axes
-    assert ax is not None
-    drawn.here.set_data([now, now], list(ax.get_ylim()))
+    set_curve(drawn.means, x, mean, low, high, np.ones(len(mean), bool), nearest)
+    drawn.here.set_data([now, now], [0.0, 1.0])
 
 
 def set_own(
     drawn: Errors,
-    temperatures: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, " n"],
     error: Float[np.ndarray, " n"],
     low: Float[np.ndarray, " n"],
     high: Float[np.ndarray, " n"],
@@ -236,10 +231,10 @@ def set_own(
     ----------
     drawn
         What ``errors`` returned; changed in place.
-    temperatures, error, low, high
+    x, error, low, high
         One point a student, in any order.
     shown
         True for the student whose answers are shown: it is ringed.
     """
-    set_curve(drawn.own, temperatures, error, low, high, np.ones(len(error), bool))
-    drawn.own.now.set_data(temperatures[shown], error[shown])
+    set_curve(drawn.own, x, error, low, high, np.ones(len(error), bool))
+    drawn.own.now.set_data(x[shown], error[shown])

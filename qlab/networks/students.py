@@ -1,0 +1,137 @@
+"""What the zoo's students measured: one run per size, temperature, alpha and seed.
+
+    ē = (1/k) Σ e_j,   interval [(1/k) Σ low_j, (1/k) Σ high_j]          k seeds          (1)
+
+The seeds are judged on the same test images, so k·n answers are not k·n independent trials. (1)
+keeps the width of a single run: it is careful, never too narrow.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qlab.metrics import Measured
+from qlab.networks import trained
+
+FILE = "students.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StudentRun:
+    """One trained student and how often it erred.
+
+    Parameters
+    ----------
+    student
+        Its architecture, one of `qlab.networks.ARCHITECTURES`.
+    temperature
+        T of the soft part of the loss; None where there was none.
+    alpha
+        Weight of the soft part; 0 for the student that never heard the teacher.
+    seed
+        Of its start and of the order of the images.
+    error
+        On the test split, with its interval; "cited", since the zoo measured it.
+    """
+
+    student: str
+    temperature: float | None
+    alpha: float
+    seed: int
+    error: Measured
+
+
+def student_runs(student: str | None = None) -> tuple[StudentRun, ...]:
+    """Return the runs of the zoo's grid of students.
+
+    Parameters
+    ----------
+    student
+        An architecture; all of them without.
+
+    Returns
+    -------
+    tuple of StudentRun
+        In the order in which the zoo lists them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the file is missing.
+    ValueError
+        If it is damaged, or holds no run of this student.
+    """
+    try:
+        text = (trained.FOLDER / FILE).read_text(encoding="utf-8")
+    except OSError:
+        raise FileNotFoundError(
+            f"student_runs: the zoo lacks a file (file='{FILE}'). {trained.REMEDY}"
+        ) from None
+    try:
+        runs = tuple(_run(row) for row in json.loads(text)["runs"])
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            f"student_runs: the zoo's results are damaged, expected runs (file='{FILE}'). "
+            f"{trained.REMEDY}"
+        ) from None
+    found = tuple(run for run in runs if student in (None, run.student))
+    if not found:
+        known = ", ".join(sorted({run.student for run in runs})) or "nothing yet"
+        raise ValueError(f"student_runs: student must be one of {known}, got {student!r}.")
+    return found
+
+
+def mean_error(runs: Sequence[StudentRun]) -> Measured:
+    """Average the errors of some runs, equation (1).
+
+    Parameters
+    ----------
+    runs
+        At least one; usually the seeds of one setting.
+
+    Returns
+    -------
+    Measured
+        ``n`` is that of one run: the number of test images.
+
+    Raises
+    ------
+    ValueError
+        If there is no run.
+
+    Examples
+    --------
+    >>> a = StudentRun("student_30", 4.0, 0.9, 0, Measured(0.03, 0.02, 0.05, 1000, "cited"))
+    >>> b = StudentRun("student_30", 4.0, 0.9, 1, Measured(0.05, 0.04, 0.07, 1000, "cited"))
+    >>> print(mean_error([a, b]))
+    0.0400 [0.0300, 0.0600] n=1000 cited
+    """
+    if not runs:
+        raise ValueError("mean_error: at least one run is expected, got none.")
+    k = len(runs)
+    mean, low, high = (
+        sum(values) / k
+        for values in zip(*((r.error.value, r.error.low, r.error.high) for r in runs), strict=True)
+    )
+    return Measured(mean, low, high, runs[0].error.n, "cited")  # (1)
+
+
+def stored_student(student: str, temperature: float | None) -> str:
+    """Return the zoo name of the student that stands for a temperature, or for none.
+
+    Examples
+    --------
+    >>> stored_student("student_30", 4.0), stored_student("student_30", None)
+    ('student_30_t4', 'student_30_hard')
+    """
+    return f"{student}_hard" if temperature is None else f"{student}_t{temperature:g}"
+
+
+def _run(row: Any) -> StudentRun:
+    test, T = row["test"], row["temperature"]
+    error = Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], int(test["n"]), "cited")
+    temperature = None if T is None else float(T)
+    return StudentRun(
+        str(row["student"]), temperature, float(row["alpha"]), int(row["seed"]), error
+    )
