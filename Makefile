@@ -36,8 +36,7 @@ apps: $(INSTALLED) ## open the live apps in a browser, at an address that it pri
 	@$(PY) -m qlab.cli apps $(if $(PORT),--port $(PORT))
 
 lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
-	@$(PY) -m jupyterlab $(if $(PORT),--port $(PORT)) --LabApp.default_url=/lab/tree/labs \
-	  $(if $(filter 0,$(shell id -u)),--allow-root)
+	@$(PY) -m qlab.cli lab $(if $(PORT),--port $(PORT))
 
 test: $(TESTABLE) lint type ## everything that continuous integration runs
 	@$(PY) -m tests.browser
