@@ -94,7 +94,7 @@ def lab(arguments: argparse.Namespace) -> None:
     command = [sys.executable, "-m", "jupyterlab", "--port", str(arguments.port)]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.ip={arguments.ip}"]
     command += [] if arguments.browser and has_screen() else ["--no-browser"]
-    command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # in a container
+    command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # containers
     try:
         done = subprocess.run([*command, str(folder("labs"))], check=False)
     except KeyboardInterrupt:
