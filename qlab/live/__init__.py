@@ -22,6 +22,7 @@ Long work (training) is a ``Job``: another process, with progress, stop and keep
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.job import Job, JobPanel
+from qlab.live.quantize import Quantize
 from qlab.live.readout import Readout, Value
 from qlab.live.state import Choice, Flag, Real, State, Whole
 from qlab.live.worker import Task, Worker, finish
@@ -34,6 +35,7 @@ __all__ = [
     "Job",
     "JobPanel",
     "Preset",
+    "Quantize",
     "Readout",
     "Real",
     "State",

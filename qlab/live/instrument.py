@@ -129,9 +129,13 @@ class Instrument(ipw.VBox):
         """List the numbers of a result."""
         raise NotImplementedError
 
-    def later(self, s: Any) -> Iterator[Task]:
-        """Name the tasks that follow once the hand rests, most urgent first."""
-        return iter(())
+    def later(self, s: Any) -> Iterable[Task]:
+        """List the tasks that complete the numbers of a state once the hand rests."""
+        return ()
+
+    def background(self, s: Any) -> Iterable[Task]:
+        """List the tasks that can wait longest: a curve measured on the whole split, say."""
+        return ()
 
     def code(self) -> str:
         """Write ten lines of qlab that compute and print the numbers on screen."""
@@ -156,7 +160,7 @@ class Instrument(ipw.VBox):
         except Exception as error:
             self.fail(error)
             return
-        self.worker.plan(self._plan(s))
+        self.worker.plan(self.plan(s))
 
     def result_of(self, s: Any) -> Generator[None, None, Any]:
         """Find or compute the result of a state, in steps, and keep it."""
@@ -196,11 +200,13 @@ class Instrument(ipw.VBox):
 
     # -- idle work ---------------------------------------------------------------------
 
-    def _plan(self, s: Any) -> Iterator[Task]:
+    def plan(self, s: Any) -> Iterator[Task]:
+        """Order the idle work of a state, most urgent first."""
         yield self._link_task()
         yield from self.later(s)
         yield self._settled_task()
         yield self._ahead_task(s)
+        yield from self.background(s)
 
     def _link_task(self) -> Task:
         self.page.query = self.state.to_query()

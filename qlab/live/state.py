@@ -310,7 +310,7 @@ class State(tl.HasTraits):
         """All settings and their values."""
         return {name: getattr(self, name) for name in self.settings()}
 
-    def copy(self, **changes: Any) -> "State":
+    def copy(self, **changes: Any) -> Any:
         """Return another state with these values changed: for looking elsewhere."""
         return type(self)(**{**self.values(), **changes})
 

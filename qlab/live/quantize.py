@@ -1,0 +1,726 @@
+"""The Quantize instrument: drag the bits of a trained network and watch what it costs.
+
+The weights fall onto levels, the staircase gets its treads, the error its shape, and the
+accuracy is measured: at once on a fixed random draw of the test images, then on all.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from qlab import core, data, metrics, networks, plots, ranges
+from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec
+from qlab.live.figure import Figure
+from qlab.live.instrument import Instrument, Preset
+from qlab.live.readout import Value
+from qlab.live.state import Choice, Flag, State, Whole
+from qlab.live.worker import Task
+from qlab.metrics import Measured
+from qlab.networks import Network
+
+NETWORKS = {
+    "lenet_300_100": "LeNet-300-100",
+    "lenet_5": "LeNet-5",
+    "mlp_784_128_10": "784-128-10",
+}
+LAYERS = ("fc1", "fc2", "fc3", "conv1", "conv2")
+GRANULARITIES: dict[str, tuple[str, core.Granularity]] = {
+    "tensor": ("One scale a layer", PerTensor()),
+    "axis": ("One scale an output (row)", PerAxis(0)),
+    "group": ("One scale for 64 weights", PerGroup(64)),
+}
+METHOD_NAMES = {"minmax": "Smallest to largest", "percentile": "99.9th percentile", "mse": "MSE"}
+ROUNDING_NAMES = {"nearest": "To nearest, ties to even", "toward_zero": "Toward zero"}
+ROUNDING_NAMES |= {"floor": "Down (floor)", "stochastic": "Stochastic"}
+BITS = range(1, 17)
+BINS = 320  # of the weight histogram, about one a pixel
+ERRORS = (-1.25, 1.25, 100)  # first edge, last edge in steps, bins
+WORK = 8e8  # multiply-accumulates that an estimate may cost, about 10 ms
+FEWEST, MOST = 250, 1000  # images of an estimate
+
+
+class QuantizeState(State):
+    """What the Quantize instrument can be set to."""
+
+    network = Choice(
+        "lenet_300_100",
+        NETWORKS,
+        label="Network",
+        help="A network trained on MNIST; its card tells how.",
+    )
+    layer = Choice(
+        "all",
+        {"all": "All layers", **{name: name for name in LAYERS}},
+        label="Layer",
+        help="Quantize every layer, or one alone to see how sensitive it is.",
+    )
+    bits = Whole(4, 1, 16, label="Bits of weights", help="b bits give at most 2^b levels.")
+    activation_bits = Whole(
+        "float",
+        1,
+        16,
+        other="float",
+        label="Bits of activations",
+        help="What enters each layer is quantized too, with ranges from 1,024 training images; "
+        "float leaves it alone.",
+    )
+    symmetric = Flag(
+        True,
+        label="Symmetric",
+        help="Levels mirrored around zero; without, a zero point shifts them to the range.",
+    )
+    granularity = Choice(
+        "tensor",
+        {name: words for name, (words, _) in GRANULARITIES.items()},
+        label="Granularity",
+        help="How many weights share one scale: fewer fit better and cost more bytes.",
+    )
+    method = Choice(
+        "minmax",
+        {name: METHOD_NAMES.get(name, name) for name in ranges.METHODS},
+        label="Range",
+        help="How the range of the levels is chosen; what lies outside is clipped.",
+    )
+    rounding = Choice(
+        "nearest",
+        {name: ROUNDING_NAMES.get(name, name) for name in (*core.ROUNDINGS, "stochastic")},
+        label="Rounding",
+        help="Where a value between two levels goes.",
+    )
+
+    def allowed(self, name: str) -> list[Any] | None:
+        """Offer the networks that are there, and the layers that the network has."""
+        if name == "network":
+            return [n for n in NETWORKS if n in networks.ZOO] or None
+        if name == "layer":
+            return ["all", *networks.load(self.network).weights]
+        return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantizeResult:
+    """What one state gives: all that is written and drawn, no weights."""
+
+    key: tuple[Any, ...]
+    network: str
+    layer: str
+    bits: int
+    accuracy: Measured
+    reference: Measured  # the float network on the same images
+    flipped: Measured
+    flips: tuple[tuple[int, int, int], ...]  # (image, was, is), at most ten
+    errors: metrics.Errors
+    error_counts: np.ndarray
+    mean_error: float  # in steps
+    levels: np.ndarray
+    level_counts: np.ndarray
+    stairs: np.ndarray  # (2, points): the narrowest and the widest scale
+    steps: tuple[float, float]  # the narrowest and the widest scale
+    bytes: int
+    dense: int
+
+    @property
+    def full(self) -> bool:
+        """True once all test images were used."""
+        return self.accuracy.source == "measured"
+
+
+class Quantize(Instrument):
+    """Bits, granularity, range and rounding of a trained network, live."""
+
+    NAME = "quantize"
+    TITLE = "Quantize"
+    LEAD = (
+        "Give each weight of a trained network only a few bits, and measure what the network "
+        "still knows about 10,000 handwritten digits that it has never seen."
+    )
+    STATE = QuantizeState
+    SPOKEN = ("accuracy", "change", "ratio")
+    PRESETS = (
+        Preset(
+            "8 bits are free",
+            {"bits": 8},
+            "A quarter of the bytes and the same accuracy, within noise: 255 levels are more "
+            "than these weights need. That is why 8 bits is where everyone starts.",
+        ),
+        Preset(
+            "2 bits and the outlier",
+            {"bits": 2},
+            "One scale must reach the largest weight, so with three levels nearly all others "
+            "round to zero. Look at the levels: the bell is under the middle one.",
+        ),
+        Preset(
+            "2 bits, clipped",
+            {"bits": 2, "method": "mse"},
+            "The same two bits, but the range is chosen for the smallest squared error: a few "
+            "large weights are clipped, the many small ones get levels. Compare the accuracy.",
+        ),
+        Preset(
+            "2 bits, a scale a row",
+            {"bits": 2, "granularity": "axis"},
+            "Each output neuron gets a scale that fits its own weights. The price is in the "
+            "bytes: 4 more for each row. Does it help as much as clipping?",
+        ),
+        Preset(
+            "Rounding down",
+            {"bits": 5, "rounding": "floor"},
+            "Floor errs in one direction only: the mean error is not zero but half a step, and "
+            "a sum over hundreds of inputs adds it up. Set it to nearest and compare.",
+        ),
+        Preset(
+            "Activations too",
+            {"bits": 8, "activation_bits": 2},
+            "Weights at 8 bits, but what flows between the layers has only four values. "
+            "Integer hardware needs both, and activations are the harder half.",
+        ),
+    )
+
+    # -- the library at work --------------------------------------------------------
+
+    def steps(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
+        """Quantize, measure the errors, estimate the accuracy."""
+        net = networks.load(s.network)
+        chosen = list(net.weights) if s.layer == "all" else [s.layer]
+        for name in chosen:
+            self._range(s, name)
+            yield
+        small, acting = self._quantized(s)
+        yield
+
+        W = _flat(net, chosen)
+        W_hat = _flat(small.network, chosen)
+        s_ = np.concatenate([_scales(small.qparams[k], net.weights[k].shape) for k in chosen])
+        errors = metrics.errors(W, W_hat)
+        in_steps = (W_hat - W) / s_
+        error_counts = metrics.histogram(in_steps, *ERRORS).counts
+        levels, level_counts = _levels(small, chosen, W_hat, self._limit(s.network, s.layer))
+        yield
+
+        narrow, wide = _extreme_scales(small.qparams)
+        limit = self._limit(s.network, s.layer)
+        x = np.linspace(-limit, limit, 401, dtype=np.float32)
+        stairs = np.stack([core.fake_quantize(x, q, _rounding(s)) for q in (narrow, wide)])
+        yield
+
+        test, order = self._test()
+        start = min(acting.index(name) for name in chosen) if s.activation_bits == "float" else 0
+        n = _affordable(acting, start)
+        labels = test.labels[order[:n]]
+        entering = self._prefix(acting, s, start, n)
+        yield
+        now = acting.run(entering, start).argmax(axis=1)
+        was = self._float_classes(s.network, order[:n])
+        yield
+        flipped = np.flatnonzero(now != was)
+        return QuantizeResult(
+            key=s.key(),
+            network=s.network,
+            layer=s.layer,
+            bits=s.bits,
+            accuracy=_share(now == labels, "estimated"),
+            reference=_share(was == labels, "estimated"),
+            flipped=_share(now != was, "estimated"),
+            flips=tuple((int(order[i]), int(was[i]), int(now[i])) for i in flipped[:10]),
+            errors=errors,
+            error_counts=error_counts,
+            mean_error=float(in_steps.mean()),
+            levels=levels,
+            level_counts=level_counts,
+            stairs=stairs,
+            steps=(float(narrow.scale), float(wide.scale)),
+            bytes=metrics.bytes_packed(small.network, small.qparams).total,
+            dense=metrics.bytes_dense(net).total,
+        )
+
+    def _measure(self, s: QuantizeState) -> Task:
+        """Replace the estimate of a kept result by all test images."""
+        result = yield from self.result_of(s)
+        if result.full:
+            return
+        test, _ = self._test()
+        was = yield from self._all_float_classes(s.network)
+        _, acting = self._quantized(s)
+        now = np.empty_like(was)
+        for rows in _chunks(acting, len(test)):
+            now[rows] = acting.predict(test.images[rows]).argmax(axis=1)
+            yield
+        flipped = np.flatnonzero(now != was)
+        self.improve(
+            s,
+            accuracy=_share(now == test.labels, "measured"),
+            reference=_share(was == test.labels, "measured"),
+            flipped=_share(now != was, "measured"),
+            flips=tuple((int(i), int(was[i]), int(now[i])) for i in flipped[:10]),
+        )
+
+    def _quantized(self, s: QuantizeState) -> tuple[networks.Quantized, Network]:
+        """Return the quantized weights, and the network that infers with them."""
+        net = networks.load(s.network)
+        chosen = list(net.weights) if s.layer == "all" else [s.layer]
+        found = {id(net.weights[name]): self._range(s, name) for name in chosen}
+        small = networks.quantize_weights(
+            net, _spec(s), lambda W, spec: found[id(W)], _rounding(s), chosen
+        )
+        if s.activation_bits == "float":
+            return small, small.network
+        acting = self._acting(s.network, s.activation_bits)
+        return small, acting.with_weights({k: small.network.weights[k] for k in chosen})
+
+    def _range(self, s: QuantizeState, name: str) -> QParams:
+        """Find scale and zero point of one layer, or the ones found before."""
+        key = (s.network, name, s.bits, s.symmetric, s.granularity, s.method)
+        W = networks.load(s.network).weights[name]
+        return self._kept(key, lambda: ranges.METHODS[s.method](W, _spec(s)))
+
+    def _acting(self, name: str, bits: int) -> Network:
+        """Calibrate the activations of a network, or return the calibrated one."""
+        return self._kept(
+            ("acting", name, bits),
+            lambda: networks.quantize_activations(
+                networks.load(name),
+                data.load("mnist").calibration,
+                QuantSpec(bits=bits, signed=False, symmetric=False),
+            ),
+        )
+
+    def _prefix(self, net: Network, s: QuantizeState, start: int, n: int) -> np.ndarray:
+        """Return what enters layer ``start`` for the images of an estimate."""
+        test, order = self._test()
+        images = self._kept(("images", n), lambda: test.images[order[:n]])
+        if start == 0:
+            return images
+        return self._kept(("prefix", s.network, start, n), lambda: net.run(images, 0, start))
+
+    def _test(self) -> tuple[data.Split, np.ndarray]:
+        """Return the test split, and the fixed random order from which estimates draw."""
+        test = data.load("mnist").test
+        order = self._kept("order", lambda: np.random.default_rng(0).permutation(len(test)))
+        return test, order
+
+    def _float_classes(self, name: str, rows: np.ndarray) -> np.ndarray:
+        whole = self._caches.get(("float", name))
+        if whole is not None:
+            return whole[rows]
+        images = self._kept(("images", len(rows)), lambda: self._test()[0].images[rows])
+        return self._kept(
+            ("float", name, len(rows)), lambda: networks.load(name).predict(images).argmax(axis=1)
+        )
+
+    def _all_float_classes(self, name: str) -> Generator[None, None, np.ndarray]:
+        net, test = networks.load(name), self._test()[0]
+        if ("float", name) not in self._caches:
+            classes = np.empty(len(test), dtype=np.int64)
+            for rows in _chunks(net, len(test)):
+                classes[rows] = net.predict(test.images[rows]).argmax(axis=1)
+                yield
+            self._caches["float", name] = classes
+        return self._caches["float", name]
+
+    def _limit(self, name: str, layer: str) -> float:
+        """Find the largest weight, a little rounded up: both ends of the weight axes."""
+        weights = networks.load(name).weights
+        chosen = weights.values() if layer == "all" else [weights[layer]]
+        return self._kept(
+            ("limit", name, layer), lambda: 1.04 * max(float(np.abs(W).max()) for W in chosen)
+        )
+
+    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
+        if key not in self._caches:
+            self._caches[key] = make()
+            if len(self._caches) > 256:
+                self._caches.popitem(last=False)
+        self._caches.move_to_end(key)
+        return self._caches[key]
+
+    # -- idle work -------------------------------------------------------------------
+
+    def plan(self, s: QuantizeState) -> Iterator[Task]:
+        """Measure here, sketch the curve, prepare the slider in hand, measure the curve."""
+        near = sorted(BITS, key=lambda b: (abs(b - s.bits), b))
+        yield self._link_task()
+        yield self._measure(s)
+        yield self._settled_task()
+        yield self._sketch(s, near)
+        yield self._ahead_task(s)
+        for bits in near:
+            yield self._measure(s.copy(bits=bits))
+            yield self._redraw()
+
+    def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
+        for bits in near:
+            yield from self.result_of(s.copy(bits=bits))
+            self.figures["curve"].show(self.result)
+            yield
+
+    def _redraw(self) -> Task:
+        self.figures["curve"].sharpen(self.page.density)
+        yield
+
+    # -- numbers ---------------------------------------------------------------------
+
+    def numbers(self, r: QuantizeResult) -> Iterator[Value]:
+        """Accuracy and what it is compared with, errors, bytes."""
+        noise = metrics.within_noise(r.accuracy, r.reference)
+        yield Value.of("accuracy", "Accuracy", r.accuracy, form="percent")
+        yield Value(
+            name="change",
+            label="Change against float",
+            value=r.accuracy.value - r.reference.value,
+            source=r.accuracy.source,
+            n=r.accuracy.n,
+            form="points",
+            note="within noise" if noise else "beyond noise",
+        )
+        yield Value.of("float_accuracy", "Float accuracy, same images", r.reference, form="percent")
+        yield Value.of("flipped", "Predictions flipped", r.flipped, form="percent")
+        weights = "all weights" if r.layer == "all" else f"weights of {r.layer}"
+        for name, label, form in (
+            ("sqnr", f"SQNR, {weights}", "decibel"),
+            ("mse", f"MSE, {weights}", "number"),
+        ):
+            yield Value(
+                name=name,
+                label=label,
+                value=getattr(r.errors, name),
+                source="derived",
+                form=form,
+            )
+        yield Value(
+            name="bytes",
+            label="Bytes, packed",
+            value=r.bytes,
+            source="derived",
+            form="bytes",
+            note=f"float32: {r.dense:,}",
+        )
+        yield Value(
+            name="ratio",
+            label="Smaller by",
+            value=r.dense / r.bytes,
+            source="derived",
+            form="ratio",
+        )
+
+    # -- pictures ---------------------------------------------------------------------
+
+    def build(self) -> list[Figure]:
+        """Make the five pictures."""
+        self._caches: OrderedDict[Any, Any] = OrderedDict()
+        networks.load(self.state.network)
+        return [
+            self._weights_figure(),
+            self._stairs_figure(),
+            self._error_figure(),
+            self._curve_figure(),
+            self._flips_figure(),
+        ]
+
+    def _weights_figure(self) -> Figure:
+        art: dict[str, Any] = {}
+
+        def build(figure: Any) -> list[Any]:
+            ax = art["ax"] = plots.style.dress(
+                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "weight", "weights (log scale)"
+            )
+            art["before"] = plots.histogram(ax, np.zeros(1, int), np.array([0.0, 1.0]))
+            art["after"] = plots.levels(ax, np.zeros(1), np.zeros(1, int))
+            return [art["after"]]
+
+        def stage(r: QuantizeResult) -> None:
+            limit = self._limit(r.network, r.layer)
+            net = networks.load(r.network)
+            W = _flat(net, list(net.weights) if r.layer == "all" else [r.layer])
+            h = metrics.histogram(W, -limit, limit, 120)
+            art["before"].set_data(h.counts, h.edges)
+            art["ax"].set(xlim=(-limit, limit), ylim=(0.7, 1.6 * W.size))
+
+        return Figure(
+            "weights",
+            "Weights before and after",
+            size=(400, 240),
+            build=build,
+            draw=lambda r: plots.set_levels(art["after"], r.levels, r.level_counts),
+            key=lambda r: r.key[:3] + r.key[4:],  # not moved by bits of activations
+            scene=lambda r: (r.network, r.layer),
+            stage=stage,
+            caption=_swatch(plots.style.BEFORE)
+            + "float weights, in 120 bins &ensp; "
+            + _swatch(plots.style.AFTER, thin=True)
+            + "a stem a level, as high as the number of weights on it",
+            describe=lambda r: (
+                f"Histogram of the weights: a smooth bell before, "
+                f"{np.count_nonzero(r.level_counts)} separate levels after quantization."
+            ),
+        )
+
+    def _stairs_figure(self) -> Figure:
+        art: dict[str, Any] = {}
+
+        def build(figure: Any) -> list[Any]:
+            ax = art["ax"] = plots.style.dress(
+                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "weight before", "weight after"
+            )
+            x = np.zeros(1)
+            art["wide"] = plots.staircase(ax, x, x)
+            art["narrow"] = plots.staircase(ax, x, x, plots.style.ORANGE, "--")
+            return [art["narrow"], art["wide"]]
+
+        def stage(r: QuantizeResult) -> None:
+            limit = self._limit(r.network, r.layer)
+            art["x"] = np.linspace(-limit, limit, r.stairs.shape[1])
+            art["ax"].set(xlim=(-limit, limit), ylim=(-limit, limit))
+
+        def draw(r: QuantizeResult) -> None:
+            art["narrow"].set_data(art["x"], r.stairs[0])
+            art["wide"].set_data(art["x"], r.stairs[1])
+            art["narrow"].set_visible(r.steps[0] != r.steps[1])
+
+        return Figure(
+            "stairs",
+            "The quantizer as a staircase",
+            size=(400, 240),
+            build=build,
+            draw=draw,
+            key=lambda r: r.key[:3] + r.key[4:],
+            scene=lambda r: (r.network, r.layer),
+            stage=stage,
+            caption=_swatch(plots.style.AFTER, thin=True)
+            + "widest step &ensp; "
+            + _swatch(plots.style.ORANGE, thin=True)
+            + "narrowest step, dashed, where scales differ &ensp; grey: no quantization",
+            describe=lambda r: (
+                f"Staircase of the quantizer, steps of {r.steps[0]:.3g} to {r.steps[1]:.3g}."
+            ),
+        )
+
+    def _error_figure(self) -> Figure:
+        art: dict[str, Any] = {}
+        low, high, bins = ERRORS
+
+        def build(figure: Any) -> list[Any]:
+            ax = plots.style.dress(
+                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "error in steps", "relative frequency"
+            )
+            ax.set(xlim=(low, high), ylim=(0, 1.08), xticks=[-1, -0.5, 0, 0.5, 1])
+            art["error"] = plots.error_histogram(
+                ax, np.zeros(bins, int), np.linspace(low, high, bins + 1), plots.style.ERROR
+            )
+            (art["mean"],) = ax.plot([0, 0], [0, 1.08], color=plots.style.BLACK, lw=1.6)
+            return [art["error"], art["mean"]]
+
+        def draw(r: QuantizeResult) -> None:
+            art["error"].set_data(r.error_counts / max(1, r.error_counts.max()))
+            art["mean"].set_xdata([r.mean_error, r.mean_error])
+
+        return Figure(
+            "error",
+            "Error of the weights",
+            size=(400, 240),
+            build=build,
+            draw=draw,
+            key=lambda r: r.key[:3] + r.key[4:],
+            caption=_swatch(plots.style.ERROR)
+            + "after minus before, in steps &ensp; black line: mean &ensp; "
+            "dashed: half a step; beyond it lies what was clipped",
+            describe=lambda r: (
+                f"Histogram of the error in steps; its mean is {r.mean_error:.3f} steps."
+            ),
+        )
+
+    def _curve_figure(self) -> Figure:
+        art: dict[str, Any] = {}
+
+        def build(figure: Any) -> list[Any]:
+            ax = plots.style.dress(
+                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "bits of weights", "accuracy (%)"
+            )
+            ax.set(xlim=(0.5, 16.5), ylim=(0, 104), xticks=[1, 2, 3, 4, 6, 8, 12, 16])
+            art["float"] = ax.axhline(100, color=plots.style.GREY, lw=0.9, ls=(0, (4, 3)))
+            art["curve"] = plots.curve(ax)
+            return list(art["curve"].artists)
+
+        def draw(r: QuantizeResult) -> None:
+            x, y, low, high, measured = self._points(r)
+            plots.set_curve(art["curve"], x, y, low, high, measured, now=float(r.bits))
+
+        return Figure(
+            "curve",
+            "Accuracy against bits",
+            size=(400, 240),
+            build=build,
+            draw=draw,
+            key=lambda r: (r.bits, self._points_key(r)),
+            scene=lambda r: r.network,
+            stage=lambda r: art["float"].set_ydata(
+                [100 * networks.card(r.network)["test"]["value"]] * 2
+            ),
+            caption=_swatch(plots.style.NOW, ring=True)
+            + "here &ensp; ○ estimated &ensp; ● measured on all 10,000 &ensp; dashed: float",
+            describe=lambda r: (
+                f"Accuracy against bits; at {r.bits} bits {100 * r.accuracy.value:.1f} %."
+            ),
+        )
+
+    def _flips_figure(self) -> Figure:
+        art: dict[str, Any] = {}
+
+        def build(figure: Any) -> list[Any]:
+            ax = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+            art["grid"] = plots.image_grid(ax, 2, 5)
+            return list(art["grid"].artists)
+
+        def draw(r: QuantizeResult) -> None:
+            test, _ = self._test()
+            images = np.array([test.images[i, 0] for i, _, _ in r.flips]).reshape(-1, 28, 28)
+            words = [f"{was} → {now} (is {test.labels[i]})" for i, was, now in r.flips]
+            plots.set_image_grid(art["grid"], images, words)
+
+        return Figure(
+            "flips",
+            "Ten images whose prediction flipped",
+            size=(400, 214),
+            build=build,
+            draw=draw,
+            key=lambda r: (r.network, r.flips),
+            live=False,
+            caption="float network → quantized network (true digit)",
+            describe=lambda r: (
+                "Flipped predictions: "
+                + (", ".join(f"{was} became {now}" for _, was, now in r.flips) or "none")
+                + "."
+            ),
+        )
+
+    def _known(self, r: QuantizeResult) -> list[QuantizeResult]:
+        """List the results at every number of bits that are there already, bits ascending."""
+        keys = (r.key[:2] + (bits,) + r.key[3:] for bits in BITS)
+        return [self.results[key] for key in keys if key in self.results]
+
+    def _points_key(self, r: QuantizeResult) -> tuple[tuple[int, float, int], ...]:
+        return tuple((p.bits, p.accuracy.value, p.accuracy.n) for p in self._known(r))
+
+    def _points(self, r: QuantizeResult) -> tuple[np.ndarray, ...]:
+        known = self._known(r)
+        return (
+            np.array([float(p.bits) for p in known]),
+            *(
+                np.array([100 * getattr(p.accuracy, end) for p in known])
+                for end in ("value", "low", "high")
+            ),
+            np.array([p.full for p in known], dtype=bool),
+        )
+
+    # -- what is taken away -----------------------------------------------------------
+
+    def code(self) -> str:
+        """Write the lines of qlab that print the numbers on screen."""
+        s = self.state
+        layers = None if s.layer == "all" else [s.layer]
+        spec = f"bits={s.bits}, symmetric={s.symmetric}"
+        rounding = (
+            "qlab.core.stochastic(np.random.default_rng(0))"
+            if s.rounding == "stochastic"
+            else f"qlab.core.{s.rounding}"
+        )
+        acting = "acting = small.network"
+        if s.activation_bits != "float":
+            acting = (
+                "acting = qlab.networks.quantize_activations(net, mnist.calibration, qlab.core."
+                f"QuantSpec(bits={s.activation_bits}, signed=False, symmetric=False)"
+                ").with_weights(small.network.weights)"
+            )
+        return f"""import numpy as np, qlab
+net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
+spec = qlab.core.QuantSpec({spec}, granularity=qlab.core.{GRANULARITIES[s.granularity][1]!r})
+small = qlab.networks.quantize_weights(net, spec, qlab.ranges.{s.method}, {rounding}, {layers})
+{acting}
+W, W_hat = (np.concatenate([n.weights[k].ravel() for k in small.qparams])
+            for n in (net, small.network))
+print("accuracy", qlab.metrics.accuracy(acting, mnist.test).value)
+print("sqnr", qlab.metrics.sqnr(W, W_hat), "\\nmse", qlab.metrics.mse(W, W_hat))
+print("bytes", qlab.metrics.bytes_packed(small.network, small.qparams).total)
+"""
+
+    def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """List the curve and the flipped images, as far as they are known."""
+        r = self.result
+        curve = [
+            [p.bits, p.accuracy.value, p.accuracy.low, p.accuracy.high, p.accuracy.n, p.bytes]
+            for p in self._known(r)
+        ]
+        return {
+            "accuracy against bits": (["bits", "accuracy", "low", "high", "n", "bytes"], curve),
+            "flipped": (["test image", "was", "is"], [list(flip) for flip in r.flips]),
+        }
+
+
+def _spec(s: QuantizeState) -> QuantSpec:
+    _, granularity = GRANULARITIES[s.granularity]
+    return QuantSpec(bits=s.bits, symmetric=s.symmetric, granularity=granularity)
+
+
+def _rounding(s: QuantizeState) -> core.Rounding:
+    if s.rounding == "stochastic":
+        return core.stochastic(np.random.default_rng(0))  # the same draw for the same state
+    return core.ROUNDINGS[s.rounding]
+
+
+def _flat(net: Network, chosen: list[str]) -> np.ndarray:
+    weights = [net.weights[name].ravel() for name in chosen]
+    return weights[0] if len(weights) == 1 else np.concatenate(weights)
+
+
+def _scales(qparams: QParams, shape: tuple[int, ...]) -> np.ndarray:
+    return np.broadcast_to(qparams.expand(shape)[0], shape).ravel()
+
+
+def _levels(
+    small: networks.Quantized, chosen: list[str], W_hat: np.ndarray, limit: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Levels and how many weights each holds; where they are too many, fine bins of them."""
+    spec = next(iter(small.qparams.values())).spec
+    if spec.granularity == PerTensor() and spec.bits <= 8:
+        codes = np.arange(spec.quant_min, spec.quant_max + 1, dtype=np.int32)
+        positions = [core.dequantize(codes, small.qparams[name]) for name in chosen]
+        counts = [metrics.code_counts(small.codes[name], spec) for name in chosen]
+        return np.concatenate(positions), np.concatenate(counts)
+    h = metrics.histogram(W_hat, -limit, limit, BINS)
+    return (h.edges[:-1] + h.edges[1:]) / 2, h.counts
+
+
+def _extreme_scales(qparams: Any) -> tuple[QParams, QParams]:
+    """Scalar QParams of the narrowest and the widest step among all blocks."""
+    scale = np.concatenate([q.scale.ravel() for q in qparams.values()])
+    zero = np.concatenate([q.zero_point.ravel() for q in qparams.values()])
+    spec = next(iter(qparams.values())).spec
+    one = QuantSpec(bits=spec.bits, signed=spec.signed, symmetric=spec.symmetric)
+    ends = (int(scale.argmin()), int(scale.argmax()))
+    narrow, wide = (QParams(scale[i].reshape(()), zero[i].reshape(()), one) for i in ends)
+    return narrow, wide
+
+
+def _share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measured:
+    return metrics.wilson(int(np.count_nonzero(right)), len(right), source)
+
+
+def _affordable(net: Network, start: int) -> int:
+    """How many images an estimate may use, in fifties."""
+    work = sum(row.macs for row in net.summary().rows[start:])
+    return int(np.clip(WORK / work // 50 * 50, FEWEST, MOST))
+
+
+def _chunks(net: Network, n: int) -> Iterator[slice]:
+    """Rows in pieces of about 5 ms."""
+    work = sum(row.macs for row in net.summary().rows)
+    size = int(np.clip(3e8 / work, 50, 500))
+    return (slice(i, i + size) for i in range(0, n, size))
+
+
+def _swatch(color: str, *, thin: bool = False, ring: bool = False) -> str:
+    """Draw a small square, bar or ring of a colour, for a caption."""
+    look = f"border:2px solid {color};border-radius:50%" if ring else f"background:{color}"
+    width = "width:0.25em;" if thin else ""
+    return f'<span class="qlab-key" style="{width}{look}" aria-hidden="true"></span>'
