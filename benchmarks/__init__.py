@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["MODULES", "cell", "table"]
 
-MODULES = ("inference", "startup", "live")
+MODULES = ("inference", "loading", "startup", "live")
 
 
 def cell(value: object) -> str:
