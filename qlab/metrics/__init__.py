@@ -2,7 +2,7 @@
 
 from qlab.metrics.accuracy import accuracy
 from qlab.metrics.errors import Errors, errors, max_error, mse, sparsity, sqnr
-from qlab.metrics.histogram import Histogram, code_counts, histogram
+from qlab.metrics.histogram import Histogram, bin_index, code_counts, histogram, kept_counts
 from qlab.metrics.latency import Latency, latency, latency_in_turns
 from qlab.metrics.macs import Macs, macs
 from qlab.metrics.measured import Measured, wilson, within_noise
@@ -22,6 +22,7 @@ __all__ = [
     "Macs",
     "Measured",
     "accuracy",
+    "bin_index",
     "bytes_bitmap",
     "bytes_dense",
     "bytes_packed",
@@ -29,6 +30,7 @@ __all__ = [
     "code_counts",
     "errors",
     "histogram",
+    "kept_counts",
     "latency",
     "latency_in_turns",
     "macs",

@@ -9,7 +9,7 @@ compares every value with its edges.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Integer
+from jaxtyping import Bool, Float, Int, Integer, UInt8
 
 from qlab.core import QuantSpec
 from qlab.core.arrays import finite32
@@ -68,10 +68,7 @@ def histogram(
     (array([1, 2]), 1, 0)
     """
     x = finite32("histogram", "x", x).ravel()
-    if not low < high or not np.isfinite(high - low):
-        raise ValueError(f"histogram: low < high must hold, both finite, got {low=}, {high=}.")
-    if bins < 1:
-        raise ValueError(f"histogram: bins must be at least 1, got bins={bins}.")
+    _check("histogram", low, high, bins)
     edges = np.linspace(low, high, bins + 1)
     with np.errstate(over="ignore"):
         y = (x - np.float32(low)) * np.float32(bins / (high - low))  # (1), ⌊·⌋ below
@@ -84,6 +81,79 @@ def histogram(
     counts[0] += inside[0] - below  # a value a rounding away from the first edge, and
     counts[-1] += inside[bins + 1] - above  # the right edge itself, belong inside
     return Histogram(counts, edges, below, above)
+
+
+def bin_index(
+    x: Float[np.ndarray, "*shape"], low: float | int, high: float | int, bins: int
+) -> UInt8[np.ndarray, "*shape"]:
+    """Say for every value into which bin it falls, equation 1; once, for many ``kept_counts``.
+
+    Parameters
+    ----------
+    x
+        Finite values of any shape.
+    low, high
+        First and last edge, low < high; values outside count to the outer bins.
+    bins
+        1 … 128.
+
+    Returns
+    -------
+    index
+        0 … bins−1, of the shape of x.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``histogram``; more than 128 bins.
+
+    Examples
+    --------
+    >>> bin_index(np.array([-3.0, 0.1, 0.9, 1.0]), low=0, high=1, bins=2)
+    array([0, 0, 1, 1], dtype=uint8)
+    """
+    x = finite32("bin_index", "x", x)
+    _check("bin_index", low, high, bins)
+    if bins > 128:
+        raise ValueError(f"bin_index: bins must be at most 128, got bins={bins}.")
+    y = (x.astype(np.float64) - low) * (bins / (high - low))  # (1)
+    return np.clip(y, 0, bins - 1).astype(np.uint8)
+
+
+def kept_counts(
+    index: UInt8[np.ndarray, "*shape"], mask: Bool[np.ndarray, "*shape"], bins: int
+) -> Int[np.ndarray, " bins"]:
+    """Histogram of the values that a mask keeps, without a search for them.
+
+    Parameters
+    ----------
+    index
+        As ``bin_index`` gives it.
+    mask
+        True counts.
+    bins
+        As for ``bin_index``.
+
+    Returns
+    -------
+    counts
+        One number for every bin; their sum is the number of True.
+
+    Examples
+    --------
+    >>> kept_counts(np.array([0, 0, 1, 1], np.uint8), np.array([True, False, True, True]), bins=2)
+    array([1, 2])
+    """
+    both = (mask.view(np.uint8) << 7) | index  # the removed in the lower 128, the kept above
+    return np.bincount(both.ravel(), minlength=256)[128 : 128 + bins]
+
+
+def _check(function: str, low: float | int, high: float | int, bins: int) -> None:
+    """Refuse edges that cross, and no bins."""
+    if not low < high or not np.isfinite(high - low):
+        raise ValueError(f"{function}: low < high must hold, both finite, got {low=}, {high=}.")
+    if bins < 1:
+        raise ValueError(f"{function}: bins must be at least 1, got bins={bins}.")
 
 
 def code_counts(q: Integer[np.ndarray, "..."], spec: QuantSpec) -> Int[np.ndarray, " levels"]:

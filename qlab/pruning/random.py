@@ -7,9 +7,11 @@ With the same seed a higher sparsity removes what a lower one removed, and more.
 Source: Blalock et al. 2020, arXiv:2003.03033 (random pruning as the baseline).
 """
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from qlab.pruning.magnitude import Scope, check_scope
 from qlab.pruning.masks import (
@@ -59,10 +61,26 @@ def random(
     check_sparsity("random", sparsity)
     check_weights("random", W)
     check_scope("random", scope)
-    generator = np.random.default_rng(rng)
     if not isinstance(W, Mapping):
-        return keep_largest(generator.random(W.shape), sparsity)
-    scores = {name: generator.random(w.shape) for name, w in W.items()}  # (1)
+        return keep_largest(_draw(rng, (W.shape,))[0], sparsity)
+    scores = dict(zip(W, _draw(rng, tuple(w.shape for w in W.values())), strict=True))
     if scope == "global":
         return keep_largest_of_all(scores, sparsity)
     return {name: keep_largest(s, sparsity) for name, s in scores.items()}
+
+
+def _draw(
+    rng: np.random.Generator | int, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[Float[np.ndarray, "..."], ...]:
+    """Draw scores of these shapes, equation 1."""
+    if isinstance(rng, np.random.Generator):
+        return tuple(rng.random(shape) for shape in shapes)
+    return _drawn_once(rng, shapes)
+
+
+@functools.lru_cache(maxsize=4)
+def _drawn_once(
+    seed: int, shapes: tuple[tuple[int, ...], ...]
+) -> tuple[Float[np.ndarray, "..."], ...]:
+    """Keep what a seed gives: a slider asks for it at every step, and drawing takes longest."""
+    return _draw(np.random.default_rng(seed), shapes)
