@@ -24,7 +24,7 @@ def test_the_page_holds_a_measured_table_of_it(name: str) -> None:
 
 
 def test_a_page_without_the_markers_is_refused() -> None:
-    with pytest.raises(ValueError, match="Add both to benchmarks/README.md"):
+    with pytest.raises(ValueError, match="Add both to benchmarks"):
         insert("no markers", "live", "table")
 
 
