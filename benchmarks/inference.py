@@ -1,7 +1,9 @@
 """NumPy inference against torch's: the same network, the same images, the same threads.
 
-`python -m benchmarks.inference` starts one process for each number of threads, because a BLAS reads
-it once, and takes turns between the two in blocks, so that a busy machine slows both alike.
+`python -m benchmarks.inference` starts one process for each number of threads, because the
+libraries read it once, and takes turns between the two in blocks, so that a busy machine slows both
+alike. qlab spends its threads on batches and holds BLAS to one, as the apps do; torch spends its
+threads as it likes.
 """
 
 import json
@@ -34,7 +36,7 @@ def main() -> None:
 
 def _in_fresh_process(threads: int) -> list[dict[str, object]]:
     count = str(threads)
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": count, "OMP_NUM_THREADS": count}
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": count}
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.inference", count],
         cwd=Path(__file__).parents[1],
@@ -61,7 +63,7 @@ def _measure(threads: int) -> list[dict[str, object]]:
         module = to_module(net).eval()
 
         def ours(net: networks.Network = net) -> np.ndarray:
-            return net.predict(images)
+            return net.predict(images, threads=threads)
 
         def theirs(module: torch.nn.Module = module) -> torch.Tensor:
             with torch.inference_mode():

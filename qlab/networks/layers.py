@@ -149,17 +149,20 @@ class Conv2d:
         out, channels, kh, kw = W.shape
         if pad:
             x = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
-        windows = sliding_window_view(x, (kh, kw), axis=(2, 3))[:, :, ::s, ::s]
-        n, _, p, q, _, _ = windows.shape  # (n, in, p, q, kh, kw)
-        # Copying is the cost, and long runs are cheap: with few channels copy along the image
-        # row, with many along the channels.
-        if channels * kw < q:
+        # Copying the windows costs more than multiplying them unless the copied runs are long:
+        # with few channels they run along the image's rows, with many along the channels.
+        if channels * kw < x.shape[3] - kw + 1:
+            windows = sliding_window_view(x, (kh, kw), axis=(2, 3))[:, :, ::s, ::s]
+            n, _, p, q, _, _ = windows.shape
             columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(-1, n * p * q)
-            y = W.reshape(out, -1) @ columns  # (out, n·p·q)
+            y = W.reshape(out, -1) @ columns  # (out, in·kh·kw) @ (in·kh·kw, n·p·q)
             y += self.bias[:, None]
             return y.reshape(out, n, p, q).transpose(1, 0, 2, 3)
-        rows = windows.transpose(0, 2, 3, 4, 5, 1).reshape(n * p * q, -1)
-        y = rows @ W.transpose(2, 3, 1, 0).reshape(-1, out)  # (n·p·q, out)
+        last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))  # (n, h, w, in)
+        windows = sliding_window_view(last, (kh, kw), axis=(1, 2))[:, ::s, ::s]
+        n, p, q, _, _, _ = windows.shape
+        rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * p * q, -1)
+        y = rows @ W.transpose(2, 3, 1, 0).reshape(-1, out)  # (n·p·q, kh·kw·in) @ (…, out)
         y += self.bias
         return y.reshape(n, p, q, out).transpose(0, 3, 1, 2)
 

@@ -5,6 +5,7 @@ x₀ = images,   xₖ₊₁ = layerₖ(xₖ),   logits = x_K                    
 
 import math
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from jaxtyping import Float, Float32
 from qlab.networks.layers import WEIGHTED, Conv2d, Layer, Shape
 from qlab.networks.summary import Row, Summary
 
-BATCH_BYTES = 8 * 2**20  # of the largest array inside a batch: it stays in or near the cache
+BATCH_BYTES = 4 * 2**20  # of the largest array inside a batch: it stays in or near the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -101,7 +102,10 @@ class Network:
         return self.layers[self.index(name)]
 
     def predict(
-        self, images: Float[np.ndarray, "n c h w"], batch_size: int | None = None
+        self,
+        images: Float[np.ndarray, "n c h w"],
+        batch_size: int | None = None,
+        threads: int = 1,
     ) -> Float32[np.ndarray, "n classes"]:
         """Return the logits of images.
 
@@ -111,6 +115,9 @@ class Network:
             (N, C, H, W) in [0, 1], as they come from `qlab.data`.
         batch_size
             Images at a time. By default as many as fit `BATCH_BYTES`.
+        threads
+            Batches at the same time. Helps where BLAS itself is held to one thread
+            (``OPENBLAS_NUM_THREADS=1``), and suffers less from a busy machine than BLAS's own.
 
         Returns
         -------
@@ -124,7 +131,7 @@ class Network:
         ValueError
             If their shape is not the network's input shape.
         """
-        return self.run(images, batch_size=batch_size)
+        return self.run(images, batch_size=batch_size, threads=threads)
 
     def run(
         self,
@@ -132,6 +139,7 @@ class Network:
         start: int = 0,
         stop: int | None = None,
         batch_size: int | None = None,
+        threads: int = 1,
     ) -> Float32[np.ndarray, "n *out"]:
         """Apply the layers ``start`` to ``stop − 1``: a prefix, a suffix, or what lies between.
 
@@ -146,6 +154,9 @@ class Network:
             Positions in `layers`; `stop` None means all the rest.
         batch_size
             Images at a time. By default as many as fit `BATCH_BYTES`.
+        threads
+            Batches at the same time. Helps where BLAS itself is held to one thread
+            (``OPENBLAS_NUM_THREADS=1``), and suffers less from a busy machine than BLAS's own.
 
         Returns
         -------
@@ -166,14 +177,26 @@ class Network:
                 f"(start={start}, stop={stop})."
             )
         x = self._checked(x, start)
-        size = self._batch_size(start, stop) if batch_size is None else batch_size
-        if size < 1:
-            raise ValueError(f"run: batch_size must be at least 1, got {size}.")
+        if (batch_size is not None and batch_size < 1) or threads < 1:
+            raise ValueError(
+                "run: batch_size and threads must be at least 1, got "
+                f"(batch_size={batch_size}, threads={threads})."
+            )
+        share = -(-len(x) // threads)  # rounded up
+        size = batch_size or max(1, min(self._batch_size(start, stop), share))
         if len(x) <= size:
             return self._forward(x, start, stop)
         y = np.empty((len(x), *self.shapes[stop]), np.float32)
-        for first in range(0, len(x), size):
+
+        def work(first: int) -> None:
             y[first : first + size] = self._forward(x[first : first + size], start, stop)
+
+        if threads == 1:
+            for first in range(0, len(x), size):
+                work(first)
+        else:
+            with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of the lock while it works
+                list(pool.map(work, range(0, len(x), size)))
         return y
 
     def with_weights(

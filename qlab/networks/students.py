@@ -130,8 +130,10 @@ def stored_student(student: str, temperature: float | None) -> str:
 
 def _run(row: Any) -> StudentRun:
     test, T = row["test"], row["temperature"]
-    error = Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], int(test["n"]), "cited")
-    temperature = None if T is None else float(T)
     return StudentRun(
-        str(row["student"]), temperature, float(row["alpha"]), int(row["seed"]), error
+        str(row["student"]),
+        None if T is None else float(T),
+        float(row["alpha"]),
+        int(row["seed"]),
+        Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], int(test["n"]), "cited"),
     )
