@@ -69,6 +69,8 @@ def _best_fraction(
     Errors are counted in steps of the widest grid, so nothing under- or overflows.
     The zero point of α·low … α·high does not depend on α.
     """
+    if spec.symmetric and not spec.signed:
+        rows = np.maximum(rows, 0)  # negatives become 0 whatever α is
     low, high = rows.min(axis=1, initial=0), rows.max(axis=1, initial=0)
     widest = qparams_between(low, high, dataclasses.replace(spec, granularity=PerAxis(0)))
     z = widest.zero_point[:, None]
