@@ -144,6 +144,7 @@ class Menu(_Indexed, ipw.Dropdown):
         options = tuple((setting.options[v], v) for v in allowed)
         if options != self.options:
             self.options = options
+        self.disabled = len(options) == 1  # nothing to choose here: shown, not offered
         super()._show(value)
 
 

@@ -149,6 +149,10 @@ class Instrument(ipw.VBox):
         """Return widgets of its own, put below the figures (a training job, say)."""
         return []
 
+    def tools(self) -> list[ipw.Widget]:
+        """Return widgets of its own, put below the controls (a hint, a start button)."""
+        return []
+
     # -- one event -------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -322,7 +326,7 @@ class Instrument(ipw.VBox):
             f'<h1>{html.escape(self.TITLE)}</h1><p class="qlab-lead">{html.escape(self.LEAD)}</p>'
         )
         panel = _box("qlab-panel", [self.presets, self._lesson, *self.controls.values()])
-        panel.children = (*panel.children, self.reset_button)
+        panel.children = (*panel.children, self.reset_button, *self.tools())
         cards = [
             _box("qlab-card", [ipw.HTML(figure.heading()), figure.image])
             for figure in self.figures.values()
