@@ -4,6 +4,7 @@ The weights fall onto levels, the staircase gets its treads, the error its shape
 accuracy is measured: at once on a fixed random draw of the test images, then on all.
 """
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class QuantizeState(State):
     def allowed(self, name: str) -> list[Any] | None:
         """Offer the networks that are there, and the layers that the network has."""
         if name == "network":
-            return [n for n in NETWORKS if n in networks.ZOO] or None
+            return _available()
         if name == "layer":
             return ["all", *networks.load(self.network).weights]
         return None
@@ -596,7 +597,7 @@ class Quantize(Instrument):
 
     def _known(self, r: QuantizeResult) -> list[QuantizeResult]:
         """List the results at every number of bits that are there already, bits ascending."""
-        keys = (r.key[:2] + (bits,) + r.key[3:] for bits in BITS)
+        keys = ((*r.key[:2], bits, *r.key[3:]) for bits in BITS)
         return [self.results[key] for key in keys if key in self.results]
 
     def _points_key(self, r: QuantizeResult) -> tuple[tuple[int, float, int], ...]:
@@ -655,6 +656,11 @@ print("bytes", qlab.metrics.bytes_packed(small.network, small.qparams).total)
             "accuracy against bits": (["bits", "accuracy", "low", "high", "n", "bytes"], curve),
             "flipped": (["test image", "was", "is"], [list(flip) for flip in r.flips]),
         }
+
+
+@functools.cache
+def _available() -> list[str] | None:
+    return [name for name in NETWORKS if name in networks.ZOO] or None
 
 
 def _spec(s: QuantizeState) -> QuantSpec:

@@ -11,7 +11,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 SLICE = 0.008  # seconds of work at a time: half a frame of a 60 Hz screen
@@ -44,7 +44,9 @@ class Worker:
     """
 
     def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
-        self._tasks: list[Task] = []
+        self._task: Task | None = None  # under way
+        self._planned: Iterator[Task] = iter(())
+        self._exhausted = True
         self._timer: asyncio.TimerHandle | None = None
         self._touched = -REST
         self._on_error = on_error or (lambda error: log.error("idle task failed", exc_info=error))
@@ -53,23 +55,18 @@ class Worker:
     @property
     def idle(self) -> bool:
         """True when every task ran to its end."""
-        return not self._tasks
+        return self._task is None and self._exhausted
 
     def touch(self) -> None:
         """Say that the hand moved: idle work waits until it has rested."""
         self._touched = time.perf_counter()
 
     def plan(self, tasks: Iterable[Task]) -> None:
-        """Drop what was planned and take these tasks, most urgent first."""
-        dropped, self._tasks = self._tasks, list(tasks)
-        for task in dropped:
-            if inspect.getgeneratorstate(task) != inspect.GEN_RUNNING:
-                task.close()  # one that plans anew from inside itself ends by returning
-        self._wake()
-
-    def add(self, task: Task) -> None:
-        """Put one more task behind the planned ones."""
-        self._tasks.append(task)
+        """Drop what was planned and take these tasks, most urgent first; made when due."""
+        dropped, self._task = self._task, None
+        self._planned, self._exhausted = iter(tasks), False
+        if dropped is not None and inspect.getgeneratorstate(dropped) != inspect.GEN_RUNNING:
+            dropped.close()  # one that plans anew from inside itself ends by returning
         self._wake()
 
     def flush(self, seconds: float | int | None = None) -> None:
@@ -81,7 +78,7 @@ class Worker:
             Stop after this long; None runs to the end.
         """
         start = time.perf_counter()
-        while self._tasks and (seconds is None or time.perf_counter() - start < seconds):
+        while not self.idle and (seconds is None or time.perf_counter() - start < seconds):
             self._step()
 
     def stop(self) -> None:
@@ -92,7 +89,7 @@ class Worker:
             self._timer = None
 
     def _wake(self) -> None:
-        if self._timer is not None or not self._tasks:
+        if self._timer is not None or self.idle:
             return
         try:
             loop = asyncio.get_running_loop()
@@ -107,24 +104,29 @@ class Worker:
         self._timer = None
         if self._wait() <= GAP:  # the hand rests
             start = time.perf_counter()
-            while self._tasks and time.perf_counter() - start < SLICE / 2:
+            while not self.idle and time.perf_counter() - start < SLICE / 2:
                 self._step()  # another step only in the first half, so that both fit
             self.longest = max(self.longest, time.perf_counter() - start)
         self._wake()
 
     def _step(self) -> None:
-        task = self._tasks[0]
+        planned, task = self._planned, self._task
         try:
-            next(task)
+            if task is None:
+                self._task = next(planned)
+            else:
+                next(task)
         except StopIteration:
-            self._forget(task)
+            self._ended(planned, task)
         except Exception as error:  # one task's failure must not end the others
-            self._forget(task)
+            self._ended(planned, task)
             self._on_error(error)
 
-    def _forget(self, task: Task) -> None:
-        if task in self._tasks:  # the task itself may have called plan
-            self._tasks.remove(task)
+    def _ended(self, planned: Iterator[Task], task: Task | None) -> None:
+        if self._planned is not planned:
+            return  # the task itself planned anew
+        self._task = None
+        self._exhausted = task is None
 
 
 def finish(task: Generator[None, None, Any]) -> Any:
