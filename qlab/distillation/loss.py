@@ -54,8 +54,9 @@ def kl(
     if p.shape != q.shape:
         raise ValueError(f"kl: p and q must have one shape, got {p.shape} and {q.shape}.")
     with np.errstate(divide="ignore"):
-        ratio = np.log(p, out=np.zeros_like(p), where=p > 0) - np.log(q)
-    return np.asarray(np.sum(p * ratio, axis=-1, where=p > 0))  # (1)
+        log_p, log_q = np.log(p), np.log(q)
+    terms = np.multiply(p, np.subtract(log_p, log_q, where=p > 0, out=np.zeros_like(p)))
+    return np.asarray(terms.sum(axis=-1))  # (1)
 
 
 def loss(

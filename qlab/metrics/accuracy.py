@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Integer
 
+from qlab.core.arrays import finite
 from qlab.metrics.measured import Measured, Source, wilson
 
 
@@ -47,7 +48,7 @@ def accuracy(
     TypeError
         A network without images.
     ValueError
-        As many answers as labels are needed, and at least one.
+        As many answers as labels are needed, and at least one; NaN in the logits.
 
     Examples
     --------
@@ -65,6 +66,7 @@ def accuracy(
         logits = net_or_logits.predict(images)
     else:
         logits = net_or_logits
+    finite("accuracy", "logits", logits)  # argmax would take NaN for the largest
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             "accuracy: logits must be (n, classes) and labels (n,), "
