@@ -119,7 +119,9 @@ def zoo(arguments: argparse.Namespace) -> None:
         rows.append((name, f"{card['parameters']:,}", interval, f"{test['n']:,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def port(text: str) -> int:

@@ -14,7 +14,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import nbformat
 from nbconvert.filters import markdown2html_mistune
@@ -22,7 +22,7 @@ from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
-from tornado.web import RedirectHandler
+from tornado.web import HTTPError, RedirectHandler
 from traitlets.config import Config
 from voila.app import Voila
 from voila.handler import BaseVoilaHandler
@@ -107,6 +107,8 @@ class Front(BaseVoilaHandler):
     async def get(self) -> None:
         """Draw the page."""
         path = Path(self.settings["voila"].root_dir) / FRONT
+        if not path.is_file():
+            raise HTTPError(404)
         notebook = nbformat.read(path, as_version=4)
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         title = notebook.metadata.get("title", "qlab")
@@ -117,7 +119,7 @@ class Front(BaseVoilaHandler):
 class Apps(Voila):
     """Voila on sockets that are already ours, so that the port is the one asked for."""
 
-    config_file_paths: list[str] = []  # a Voila of the user's has its own settings
+    config_file_paths: ClassVar[list[str]] = []  # a Voila of the user's has its own settings
 
     def __init__(
         self, sockets: list[socket.socket], on_ready: Callable[[str], None], config: Config
@@ -130,7 +132,7 @@ class Apps(Voila):
         unlisted = (TornadoVoilaTreeHandler, VoilaContentsHandler)
         front = {"voila_configuration": self.voila_configuration}
         handlers: list[Any] = [
-            (self.server_url, RedirectHandler, {"url": f"voila/render/{FRONT}", "permanent": False}),
+            (self.server_url, RedirectHandler, {"url": f"voila/render/{FRONT}"}),
             (f"{self.server_url}voila/render/{FRONT}", Front, front),
         ]
         for pattern, handler, *options in super().init_handlers():
@@ -152,10 +154,10 @@ class Apps(Voila):
             self.stop()
 
     async def announce(self) -> None:
-        """Ask for the front page; once it came, say where it is."""
+        """Ask for the front page; once an answer came, say where it is."""
         host = "127.0.0.1" if self.ip in ("", "0.0.0.0", "::") else self.ip
         address = f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
-        await AsyncHTTPClient().fetch(address, request_timeout=60)
+        await AsyncHTTPClient().fetch(address, request_timeout=60, raise_error=False)
         self.on_ready(address)
 
 
@@ -187,6 +189,6 @@ def serve(
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
     config = configuration(folder, preheat=preheat)
     config.Voila.port, config.Voila.ip = sockets[0].getsockname()[1], ip
-    app = Apps(sockets, on_ready, config)
+    app = Apps.instance(sockets, on_ready, config)  # the instance that loggers look for
     app.initialize([])
     app.start()

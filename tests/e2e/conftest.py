@@ -1,0 +1,98 @@
+"""Fixtures of the browser tests; see `tests.e2e.harness` for what they hand out.
+
+Use::
+
+    def test_dragging_bits_changes_the_accuracy(visit):
+        app = visit("quantize", "bits=8")        # opens the app, waits for its first slider
+        app.settle()                             # until no number and no picture changes
+        before, picture = app.value("accuracy"), app.picture()
+        app.drag("bits", 0.0)                    # the mouse, to the left end of .qlab-bits
+        app.settle()
+        assert app.value("accuracy") < before and app.picture() != picture
+        assert app.violations() == []            # axe-core, serious and critical
+        app.is_clean()                           # no console error, no failed request
+
+``visit`` opens the project's apps on `server`; ``probe`` opens tests/e2e/apps/NAME.ipynb on a
+server of its own.  When a test ends its tabs are closed, and a request to any other host than
+127.0.0.1 has failed it.  ``phone`` is ``visit`` in a window 390 pixels wide.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser import executable
+from tests.e2e.harness import HOST, App, Server
+
+Visit = Callable[..., App]
+FLAGS = [
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session; where none is installed, every test fails saying how."""
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=executable(), args=[*FLAGS, *root], headless=True
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The project's apps, served as a user serves them."""
+    running = Server(tmp_path_factory.mktemp("server") / "log.txt")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def probe_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The notebooks of tests/e2e/apps: the smallest pages with everything that an app needs."""
+    log = tmp_path_factory.mktemp("probe") / "log.txt"
+    running = Server(log, apps=Path(__file__).parent / "apps")
+    yield running
+    running.stop()
+
+
+def visits(browser: Browser, server: Server, width: int) -> Iterator[Visit]:
+    """Give a function that opens an app in a fresh profile; close all tabs at the end."""
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    apps: list[App] = []
+
+    def visit(name: str | None = None, query: str = "", *, wait: str = ".noUi-handle") -> App:
+        apps.append(App(context, server))
+        return apps[-1].open(name, query, wait=wait) if name else apps[-1]
+
+    yield visit
+    context.close()
+    assert set().union(*(app.hosts for app in apps)) <= {HOST}
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    """Open an app of the project."""
+    yield from visits(browser, server, 1280)
+
+
+@pytest.fixture
+def phone(browser: Browser, server: Server) -> Iterator[Visit]:
+    """Open an app of the project in a window 390 pixels wide."""
+    yield from visits(browser, server, 390)
+
+
+@pytest.fixture
+def probe(browser: Browser, probe_server: Server) -> Iterator[Visit]:
+    """Open a notebook of tests/e2e/apps."""
+    yield from visits(browser, probe_server, 1280)

@@ -1,0 +1,174 @@
+"""What every app's page does, whatever instrument it holds: seen on the probe and the front page."""
+
+import os
+import signal
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from tests.e2e.conftest import Visit
+from tests.e2e.harness import App, Server, until
+
+HOSTILE = {
+    "60 kB": "bits=" + "9" * 60_000,
+    "null byte": "bits=%00&%00=%00",
+    "theme": "theme=%3Cscript%3Ealert(1)%3C/script%3E",
+    "template": "template=reveal",
+    "template climbing": "template=..%2F..%2Fetc",
+    "script": "bits=%3Cscript%3Ealert(1)%3C/script%3E",
+    "bytes": "bits=%ff%fe&=&&==&%",
+}
+
+
+def test_the_probe_opens_clean(probe: Visit) -> None:
+    app = probe("probe")
+    app.page.get_by_text("anywidget works").wait_for()
+    app.settle()
+    assert app.violations() == []
+    app.is_clean()
+
+
+def test_mouse_and_keys_move_the_slider_and_the_number_follows(probe: Visit) -> None:
+    app = probe("probe")
+    app.drag("bits", 1.0)
+    until(lambda: app.value("square") == 100)
+    app.press("bits", "ArrowLeft", 3)
+    until(lambda: app.value("square") == 49)
+    assert app.slider("bits") == 7
+
+
+def test_the_page_says_its_title_and_language_and_is_scaled_for_phones(probe: Visit) -> None:
+    page = probe("probe").page
+    assert page.title() == "Probe"
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert "width=device-width" in (
+        page.locator("meta[name=viewport]").get_attribute("content") or ""
+    )
+
+
+def test_the_first_tab_key_reaches_the_skip_link_and_it_leads_to_the_instrument(
+    probe: Visit,
+) -> None:
+    page = probe("probe").page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "qlab-skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "rendered_cells"
+
+
+def test_closing_the_tab_frees_the_kernel(probe: Visit, probe_server: Server) -> None:
+    app = probe("probe")
+    kernel = app.kernel
+    assert kernel in probe_server.kernels()
+    app.close()
+    until(lambda: kernel not in probe_server.kernels(), 10, "the kernel ends")
+
+
+def test_a_browser_that_vanishes_frees_the_kernel_as_well(
+    browser: object, tmp_path: Path, probe: Visit
+) -> None:
+    app = probe("probe")
+    app.page.evaluate("navigator.sendBeacon = () => true")  # its parting message never arrives
+    kernel, server = app.kernel, app.server
+    app.close()
+    assert kernel in server.kernels()
+
+
+def test_reloading_leaves_no_second_kernel(probe: Visit, probe_server: Server) -> None:
+    app = probe("probe")
+    first = app.kernel
+    app.page.reload()
+    app.page.wait_for_selector(".noUi-handle")
+    until(lambda: first not in probe_server.kernels(), 10, "the first kernel ends")
+    assert app.kernel in probe_server.kernels()
+
+
+def banner(app: App) -> str:
+    found = app.page.locator("#qlab-gone[role=alert]")
+    found.wait_for(state="visible", timeout=15_000)
+    assert found.get_by_role("button", name="Reload").is_visible()
+    return found.inner_text()
+
+
+def test_killing_the_kernel_shows_the_banner_and_reload_mends_it(
+    probe: Visit, probe_server: Server
+) -> None:
+    app = probe("probe")
+    probe_server.kernels()[app.kernel].send_signal(signal.SIGKILL)
+    assert "no longer follow the controls" in banner(app)
+    assert app.violations() == []
+    app.page.get_by_role("button", name="Reload").click()
+    app.page.wait_for_selector(".noUi-handle")
+    app.drag("bits", 0.0)
+    until(lambda: app.value("square") == 0)
+    assert app.page.locator("#qlab-gone").is_hidden()
+
+
+def test_stopping_the_server_shows_the_banner(browser, tmp_path: Path) -> None:
+    server = Server(tmp_path / "log.txt", "--preheat=0", apps=Path(__file__).parent / "apps")
+    with browser.new_context() as context:
+        app = App(context, server).open("probe")
+        assert server.stop() == 0
+        assert "server does not answer" in banner(app)
+    assert "Traceback" not in server.text()
+
+
+def test_a_cell_that_raises_shows_one_sentence_and_no_traceback(
+    probe: Visit, probe_server: Server
+) -> None:
+    app = probe("raises", wait=".qlab-note")
+    shown = app.page.locator("body").inner_text()
+    assert "could not be computed" in shown
+    assert "xyzzy" not in app.page.content()
+    assert "Traceback" not in shown
+    assert "xyzzy" in probe_server.text()  # the reason stands in the terminal
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_link_is_harmless(probe: Visit, probe_server: Server, kind: str) -> None:
+    app = probe()
+    app.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    app.open("probe", HOSTILE[kind])
+    app.drag("bits", 1.0)
+    until(lambda: app.value("square") == 100)
+    app.is_clean()
+    assert "Traceback" not in probe_server.text().split("xyzzy")[-1]
+
+
+def test_a_page_that_is_not_there_is_said_in_a_sentence(probe: Visit) -> None:
+    app = probe("nothing", wait="h1")
+    assert "no such page" in app.page.locator("h1").inner_text()
+    assert app.violations() == []
+
+
+def test_no_address_lists_or_hands_out_files(probe_server: Server) -> None:
+    import urllib.error
+
+    for path in ("voila/tree/", "voila/api/contents/", "voila/files/probe.ipynb", "tree"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urlopen(probe_server.address + path)
+        assert refused.value.code in (403, 404)
+        refused.value.close()
+
+
+def test_the_front_page_opens_clean_without_a_kernel(visit: Visit, server: Server) -> None:
+    before = set(server.kernels())
+    app = visit("index", wait=".qlab-card")
+    assert app.page.locator(".qlab-card").count() == 3
+    assert app.violations() == []
+    app.is_clean()
+    assert set(server.kernels()) <= before | set(server.kernels())
+    assert app.page.evaluate("document.getElementById('jupyter-config-data')") is None
+
+
+def test_the_front_page_fits_a_phone(phone: Visit) -> None:
+    page = phone("index", wait=".qlab-card").page
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_kernel_of_a_page_runs_without_torch(probe: Visit, probe_server: Server) -> None:
+    app = probe("probe")
+    maps = Path(f"/proc/{probe_server.kernels()[app.kernel].pid}/maps").read_text()
+    assert "torch" not in maps
+    assert os.getpid()
