@@ -77,7 +77,7 @@ class Linear:
 
     name: str
     weight: Float[np.ndarray, "out in"]
-    bias: Float[np.ndarray, " out"]
+    bias: Float[np.ndarray, " units"]  # as many as out: checked below, in our own words
 
     def __post_init__(self) -> None:
         _own_arrays(self, ndim=2)
@@ -131,7 +131,7 @@ class Conv2d:
 
     name: str
     weight: Float[np.ndarray, "out in kh kw"]
-    bias: Float[np.ndarray, " out"]
+    bias: Float[np.ndarray, " units"]  # as many as out: checked below, in our own words
     stride: int = 1
     padding: int = 0
 
@@ -154,15 +154,15 @@ class Conv2d:
         if channels * kw < x.shape[3] - kw + 1:
             windows = sliding_window_view(x, (kh, kw), axis=(2, 3))[:, :, ::s, ::s]
             n, _, p, q, _, _ = windows.shape
-            columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(-1, n * p * q)
+            columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(W[0].size, n * p * q)
             y = W.reshape(out, -1) @ columns  # (out, in·kh·kw) @ (in·kh·kw, n·p·q)
             y += self.bias[:, None]
             return y.reshape(out, n, p, q).transpose(1, 0, 2, 3)
         last = np.ascontiguousarray(x.transpose(0, 2, 3, 1))  # (n, h, w, in)
         windows = sliding_window_view(last, (kh, kw), axis=(1, 2))[:, ::s, ::s]
         n, p, q, _, _, _ = windows.shape
-        rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * p * q, -1)
-        y = rows @ W.transpose(2, 3, 1, 0).reshape(-1, out)  # (n·p·q, kh·kw·in) @ (…, out)
+        rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(n * p * q, W[0].size)
+        y = rows @ W.transpose(2, 3, 1, 0).reshape(W[0].size, out)  # (n·p·q, kh·kw·in) @ (…, out)
         y += self.bias
         return y.reshape(n, p, q, out).transpose(0, 3, 1, 2)
 
@@ -345,15 +345,18 @@ def _own_arrays(layer: Linear | Conv2d, ndim: int) -> None:
             f"(name={layer.name!r}, weight={W.shape}, bias={b.shape})."
         )
     for part, array in (("weight", W), ("bias", b)):
-        view = np.asarray(array, np.float32).view()
-        bad = view.size - int(np.isfinite(view).sum())
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused
+            held = np.asarray(array, np.float32)
+        bad = held.size - int(np.isfinite(held).sum())
         if bad:
             raise ValueError(
-                f"{kind}: {part} must be finite, got {bad} NaN or infinite of {view.size} "
+                f"{kind}: {part} must be finite, got {bad} NaN or infinite of {held.size} "
                 f"(name={layer.name!r})."
             )
-        view.flags.writeable = False
-        object.__setattr__(layer, part, view)
+        if held.flags.writeable:  # a view, so that the caller's array stays the caller's
+            held = held.view()
+            held.flags.writeable = False
+        object.__setattr__(layer, part, held)
 
 
 def _expect(layer: Layer, shape: Shape, form: str, *, fits: bool) -> None:

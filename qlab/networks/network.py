@@ -103,10 +103,10 @@ class Network:
 
     def predict(
         self,
-        images: Float[np.ndarray, "n c h w"],
+        images: Float[np.ndarray, "n *shape"],
         batch_size: int | None = None,
         threads: int = 1,
-    ) -> Float32[np.ndarray, "n classes"]:
+    ) -> Float32[np.ndarray, "n *out"]:
         """Return the logits of images.
 
         Parameters

@@ -1,0 +1,70 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qlab import networks
+from qlab.networks import trained
+
+
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A zoo of its own, with the smallest network of the real one."""
+    monkeypatch.setattr(trained, "FOLDER", tmp_path)
+    net = networks.build("student_30", np.random.default_rng(0))
+    path = networks.save(net, tmp_path / "student_30.safetensors")
+    card = {"name": "student_30", "sha256": trained.hashlib.sha256(path.read_bytes()).hexdigest()}
+    (tmp_path / "student_30.json").write_text(json.dumps(card))
+    (tmp_path / "students.json").write_text("{}")  # results of the grid: no network
+    return tmp_path
+
+
+def test_a_network_is_found_by_name_and_read_once(zoo: Path) -> None:
+    assert networks.ZOO == ("student_30",)
+    assert networks.load("student_30") is networks.load("student_30")
+    assert networks.card("student_30")["name"] == "student_30"
+
+
+def test_a_retrained_network_replaces_the_one_in_memory(zoo: Path) -> None:
+    old = networks.load("student_30")
+    new = networks.build("student_30", np.random.default_rng(1))
+    path = networks.save(new, zoo / "student_30.safetensors")
+    digest = trained.hashlib.sha256(path.read_bytes()).hexdigest()
+    (zoo / "student_30.json").write_text(json.dumps({"sha256": digest}))
+    assert (networks.load("student_30").weights["fc1"] != old.weights["fc1"]).any()
+
+
+def test_one_wrong_byte_is_noticed(zoo: Path) -> None:
+    path = zoo / "student_30.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match=r"damaged, expected sha256 .*make zoo"):
+        networks.load("student_30")
+
+
+@pytest.mark.parametrize("file", ["student_30.safetensors", "student_30.json"])
+def test_a_missing_file_is_told_with_the_command_that_makes_it(zoo: Path, file: str) -> None:
+    (zoo / file).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"lacks a file \(file='{file}'\).*make zoo"):
+        networks.load("student_30")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{"])
+def test_a_damaged_card_is_told(zoo: Path, text: str) -> None:
+    (zoo / "student_30.json").write_text(text)
+    with pytest.raises(ValueError, match="card is damaged"):
+        networks.load("student_30")
+
+
+def test_an_unknown_name_lists_the_known_ones(zoo: Path) -> None:
+    with pytest.raises(ValueError, match="one of student_30, got 'resnet'"):
+        networks.load("resnet")
+
+
+def test_an_empty_zoo_says_how_to_fill_it(zoo: Path) -> None:
+    shutil.rmtree(zoo)
+    with pytest.raises(FileNotFoundError, match="make zoo"):
+        networks.load("lenet_5")
