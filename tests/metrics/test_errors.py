@@ -70,3 +70,11 @@ def test_bad_arguments_are_refused_by_name(f) -> None:
         f(np.ones(2), np.array([1, np.inf]))
     with unchecked(), pytest.raises(TypeError, match=f"^{name}: x must be a NumPy float array"):
         f(torch.ones(2), np.ones(2))
+
+
+def test_long_arrays_are_summed_to_their_end() -> None:
+    x = np.random.default_rng(0).standard_normal(100_001)
+    x_hat = x.astype(np.float32).astype(float)
+    x_hat[-1] += 5
+    assert mse(x, x_hat) == pytest.approx(float(np.mean((x - x_hat) ** 2)))
+    assert max_error(x, x_hat) == pytest.approx(5)

@@ -69,6 +69,17 @@ def test_a_removed_filter_takes_its_sixteen_pixels_out_of_the_layer_behind_flatt
     assert count.structural == 24**2 * 10 * 25 + 8**2 * 40 * 10 * 25 + 500 * 40 * 16 + 5000
 
 
+def test_a_unit_that_reads_only_removed_channels_is_removed_too() -> None:
+    net = lenet_5()
+    keep = np.ones((50, 20, 5, 5), bool)
+    keep[3] = False  # channel 3 of conv2 is pixels 48 … 63 behind flatten
+    reads = np.ones((500, 800), bool)
+    reads[7] = False
+    reads[7, 48:64] = True
+    count = macs(net, {"conv2": keep, "fc1": reads})
+    assert count.structural == 288_000 + 8**2 * 49 * 500 + 499 * (800 - 16) + 499 * 10
+
+
 def test_zeros_in_the_weights_are_the_mask_where_none_is_given() -> None:
     net = mlp()
     mask = neurons(net.weights["fc1"], 0.5)
