@@ -19,6 +19,7 @@ To write one, copy the shape of ``quantize.py``:
 Long work (training) is a ``Job``: another process, with progress, stop and keep-best.
 """
 
+from qlab.live.distill import Distil
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.job import Job, JobPanel
@@ -29,6 +30,7 @@ from qlab.live.worker import Task, Worker, finish
 
 __all__ = [
     "Choice",
+    "Distil",
     "Figure",
     "Flag",
     "Instrument",

@@ -6,7 +6,8 @@ moves afterwards; where moving takes more than ``set_data``, a ``set_…`` funct
 
 from qlab.plots import style
 from qlab.plots.answers import Answers, answers, scale_answers, set_answers
-from qlab.plots.curve import Curve, curve, set_curve
+from qlab.plots.curve import Curve, curve, odds_axis, set_curve
+from qlab.plots.decades import decade_axis
 from qlab.plots.histogram import error_histogram, histogram, levels, set_levels
 from qlab.plots.images import Grid, image_grid, set_image_grid
 from qlab.plots.learning import Learning, learning, scale_learning, set_learning
@@ -18,6 +19,7 @@ from qlab.plots.temperature import (
     errors,
     pulls,
     set_errors,
+    set_here,
     set_own,
     set_pulls,
     temperature_axis,
@@ -33,6 +35,7 @@ __all__ = [
     "Pulls",
     "answers",
     "curve",
+    "decade_axis",
     "error_histogram",
     "errors",
     "histogram",
@@ -40,12 +43,14 @@ __all__ = [
     "learning",
     "levels",
     "meter",
+    "odds_axis",
     "pulls",
     "scale_answers",
     "scale_learning",
     "set_answers",
     "set_curve",
     "set_errors",
+    "set_here",
     "set_image_grid",
     "set_learning",
     "set_levels",

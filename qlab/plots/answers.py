@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 
+from qlab.plots.decades import decade_axis
 from qlab.plots.style import BLUE, INK, VERMILLION
 
 PALE = "#fdf1e7"  # inside the outlined bars
@@ -60,20 +61,21 @@ def answers(ax: Axes, classes: int) -> Answers:
     return Answers(first, second, ring)
 
 
-def scale_answers(ax: Axes, floor: float, log: bool) -> None:
-    """Choose the axis of probability: 0 to 1, or decades from ``floor`` to 1.
+def scale_answers(ax: Axes, decades: int | None = None) -> None:
+    """Choose the axis of probability: 0 to 1, or logarithmic.
 
     Parameters
     ----------
     ax
         What ``answers`` drew on.
-    floor
-        Bottom of the logarithmic axis, above 0.
-    log
-        Decades or not.
+    decades
+        Of the logarithmic axis, below 1; None for the linear one.
     """
-    ax.set_yscale("log" if log else "linear")
-    ax.set_ylim(floor if log else 0.0, 1.0)
+    if decades is None:
+        ax.set_yscale("linear")
+        ax.set_ylim(0.0, 1.0)
+    else:
+        decade_axis(ax, -decades, 0)
 
 
 def set_answers(

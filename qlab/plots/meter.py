@@ -6,7 +6,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from qlab.plots.style import BLUE, GREY, TEXT, VERMILLION
+from qlab.plots.style import BLUE, GREY, INK, TEXT, VERMILLION
 
 PALE = "#fdf1e7"  # inside the outlined bar
 HEIGHT = 0.7  # of a bar; rows are 1 apart
@@ -25,7 +25,7 @@ class Meter:
         return (self.first, self.second)
 
 
-def meter(ax: Axes, most: float, words: str) -> Meter:
+def meter(ax: Axes, most: float, words: str, names: tuple[str, str]) -> Meter:
     """Prepare an empty meter: the first bar filled, the second an outline, as in ``answers``.
 
     Parameters
@@ -36,6 +36,8 @@ def meter(ax: Axes, most: float, words: str) -> Meter:
         End of the scale, above 0.
     words
         What stands at the end, for instance "log₂ 10".
+    names
+        Of the two bars, at their left.
 
     Returns
     -------
@@ -44,7 +46,8 @@ def meter(ax: Axes, most: float, words: str) -> Meter:
     """
     ax.set_xlim(0.0, most)
     ax.set_ylim(1.5, -0.5)  # the first on top
-    ax.set_yticks([])
+    ax.set_yticks([0, 1], names, color=INK)
+    ax.tick_params(axis="y", length=0)
     ax.axvline(most, color=GREY, lw=1.2, clip_on=False)
     ax.annotate(
         words,
@@ -76,7 +79,7 @@ def set_meter(drawn: Meter, first: float, second: float) -> None:
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> drawn = meter(Figure().add_subplot(), 2.0, "log₂ 4")
+    >>> drawn = meter(Figure().add_subplot(), 2.0, "log₂ 4", ("a", "b"))
     >>> set_meter(drawn, 0.5, 1.5)
     >>> drawn.first.get_width(), drawn.second.get_width()
     (0.5, 1.5)

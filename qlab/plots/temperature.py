@@ -8,7 +8,7 @@ seed, their mean with its interval, and the student without a teacher as a band.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from qlab.plots.curve import Curve, curve, set_curve
+from qlab.plots.decades import decade_axis
 from qlab.plots.style import BLUE, GREEN, GREY, INK, MIST, VERMILLION
 
 TICKS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -62,22 +63,23 @@ class Pulls:
         return (self.limit, self.hard, self.bare, self.soft, self.now)
 
 
-def pulls(ax: Axes) -> Pulls:
+def pulls(ax: Axes, low: int = -5, high: int = 1) -> Pulls:
     """Prepare the curves of the gradient's size by temperature.
 
     Parameters
     ----------
     ax
         Drawn on in place; both axes become logarithmic.
+    low, high
+        Exponents of ten where the axis of sizes begins and ends.
 
     Returns
     -------
     Pulls
         Filled by ``set_pulls``.
     """
-    ax.set_yscale("log")
+    decade_axis(ax, low, high)
     temperature_axis(ax)
-    ax.yaxis.set_minor_locator(NullLocator())
     (limit,) = ax.plot([], [], color=BLUE, lw=1.0, ls=(0, (1, 2)), label="its limit")
     (hard,) = ax.plot([], [], color=GREY, lw=1.6, ls=(0, (6, 2, 1, 2)), label="hard part")
     (bare,) = ax.plot([], [], color=VERMILLION, lw=1.6, ls=(0, (4, 2)), label="soft, without T²")
@@ -133,7 +135,7 @@ def _seen(y: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """The artists of the measured errors; ``set_errors`` and ``set_own`` move them."""
+    """The artists of the measured errors; ``set_errors``, ``set_own``, ``set_here`` fill them."""
 
     band: Rectangle
     seeds: Line2D
@@ -142,9 +144,9 @@ class Errors:
     here: Line2D
 
     @property
-    def artists(self) -> tuple[Artist, ...]:
-        """All of them, in drawing order."""
-        return (self.band, self.here, self.seeds, *self.means.artists, *self.own.artists)
+    def moving(self) -> tuple[Artist, ...]:
+        """What follows the current x; all else stands still until a student is added."""
+        return (self.here, self.means.now, self.own.now)
 
 
 def errors(ax: Axes) -> Errors:
@@ -158,7 +160,7 @@ def errors(ax: Axes) -> Errors:
     Returns
     -------
     Errors
-        Filled by ``set_errors`` and ``set_own``.
+        Filled by ``set_errors``, ``set_own`` and ``set_here``.
     """
     across, along = ax.get_yaxis_transform(), ax.get_xaxis_transform()  # full width, full height
     band = Rectangle((0.0, 0.0), 1.0, 0.0, fc=MIST, alpha=0.55, ec="none", transform=across)
@@ -181,10 +183,8 @@ def set_errors(
     high: Float[np.ndarray, " n"],
     seeds: Float[np.ndarray, "runs 2"],
     band: tuple[float, float],
-    now: float,
-    nearest: float | None,
 ) -> None:
-    """Show a measured grid, and where in it we are.
+    """Show a measured grid.
 
     Parameters
     ----------
@@ -196,25 +196,11 @@ def set_errors(
         x and error of every single run.
     band
         Interval of the error without a teacher.
-    now
-        The current x.
-    nearest
-        The grid's x whose student is shown, ringed; None for none.
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> drawn = errors(Figure().add_subplot())
-    >>> T, e = np.array([1.0, 4.0]), np.array([5.0, 4.0])
-    >>> set_errors(drawn, T, e, e - 1, e + 1, np.c_[T, e], (5.0, 6.0), now=3.0, nearest=4.0)
-    >>> drawn.means.now.get_xdata(), drawn.here.get_xdata()
-    (array([4.]), [3.0, 3.0])
     """
     drawn.band.set_y(band[0])
     drawn.band.set_height(band[1] - band[0])
     drawn.seeds.set_data(seeds[:, 0], seeds[:, 1])
-    set_curve(drawn.means, x, mean, low, high, np.ones(len(mean), bool), nearest)
-    drawn.here.set_data([now, now], [0.0, 1.0])
+    set_curve(drawn.means, x, mean, low, high, np.ones(len(mean), bool))
 
 
 def set_own(
@@ -223,7 +209,6 @@ def set_own(
     error: Float[np.ndarray, " n"],
     low: Float[np.ndarray, " n"],
     high: Float[np.ndarray, " n"],
-    shown: Bool[np.ndarray, " n"],
 ) -> None:
     """Show the students trained by the reader's own hand.
 
@@ -233,8 +218,37 @@ def set_own(
         What ``errors`` returned; changed in place.
     x, error, low, high
         One point a student, in any order.
-    shown
-        True for the student whose answers are shown: it is ringed.
     """
     set_curve(drawn.own, x, error, low, high, np.ones(len(error), bool))
-    drawn.own.now.set_data(x[shown], error[shown])
+
+
+def set_here(
+    drawn: Errors, now: float, ringed: float | None = None, own: int | None = None
+) -> None:
+    """Show where we are: a line at the current x, a ring round the student that is shown.
+
+    Parameters
+    ----------
+    drawn
+        What ``errors`` returned; changed in place.
+    now
+        The current x.
+    ringed
+        The x of the grid's point that is shown, or None.
+    own
+        The place of the own student that is shown, or None.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> drawn = errors(Figure().add_subplot())
+    >>> T, e = np.array([1.0, 4.0]), np.array([5.0, 4.5])
+    >>> set_errors(drawn, T, e, e - 1, e + 1, np.c_[T, e], band=(5.0, 6.0))
+    >>> set_here(drawn, now=3.0, ringed=4.0)
+    >>> drawn.means.now.get_xydata(), drawn.here.get_xdata()
+    (array([[4. , 4.5]]), [3.0, 3.0])
+    """
+    drawn.here.set_data([now, now], [0.0, 1.0])
+    grid, mine = (np.asarray(part.solid.get_xydata(), float) for part in (drawn.means, drawn.own))
+    drawn.means.now.set_data(grid[grid[:, 0] == ringed].T)
+    drawn.own.now.set_data(mine[np.arange(len(mine)) == own].T)

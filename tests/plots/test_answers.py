@@ -37,7 +37,7 @@ def test_the_bars_of_a_pair_touch_but_do_not_overlap(ax):
 @pytest.mark.parametrize("log", [False, True])
 def test_the_ring_is_below_the_axis_at_the_label_on_either_scale(ax, log):
     drawn = answers(ax, 10)
-    scale_answers(ax, 1e-6, log)
+    scale_answers(ax, 6 if log else None)
     set_answers(drawn, np.full(10, 0.1), np.full(10, 0.1), label=7)
     (x,), (y,) = drawn.ring.get_data()
     below = ax.transAxes.transform((0, 0))[1] - ax.transData.transform((x, y))[1]
@@ -50,9 +50,18 @@ def test_a_logarithmic_axis_shows_one_in_a_hundred_thousand_and_a_linear_one_doe
     p = np.array([1 - 1e-5, 1e-5])
     heights = {}
     for log in (False, True):
-        scale_answers(ax, 1e-6, log)
+        scale_answers(ax, 6 if log else None)
         set_answers(drawn, p, p, label=0)
         top = ax.transData.transform((1, 1e-5))[1]
         heights[log] = (top - ax.transAxes.transform((0, 0))[1]) / ax.bbox.height
     assert heights[False] < 1e-4
     assert heights[True] == pytest.approx(1 / 6)  # one decade of six
+
+
+def test_the_axis_can_go_there_and_back(ax):
+    answers(ax, 2)
+    scale_answers(ax, 6)
+    assert ax.get_yscale() == "log" and ax.get_ylim() == (1e-6, 1.0)
+    scale_answers(ax)
+    assert ax.get_yscale() == "linear" and ax.get_ylim() == (0.0, 1.0)
+    assert "⁻" not in "".join(text.get_text() for text in ax.get_yticklabels())

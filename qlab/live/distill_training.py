@@ -1,0 +1,250 @@
+"""The corner of the Distil instrument where the reader trains a student of their own.
+
+The recipe is that of the zoo's students, so the new point may stand beside the measured grid;
+its seed is one that the grid does not have. Training runs in another process (``Job``).
+"""
+
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as ipw
+import numpy as np
+
+from qlab import networks, plots
+from qlab.live.figure import Figure
+from qlab.live.job import TRAINING, Event, JobPanel
+from qlab.metrics import Measured
+from qlab.networks import Network
+from qlab.plots.style import dress
+
+RECIPE = ("epochs", "batch_size", "optimizer", "lr", "schedule", "momentum", "weight_decay")
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A student that was trained on this page.
+
+    Parameters
+    ----------
+    student
+        Its architecture.
+    temperature, alpha, seed
+        What it was trained with.
+    epoch
+        The best one, which was kept.
+    error
+        On the whole test split, measured once, after everything was chosen.
+    network
+        Its weights.
+    """
+
+    student: str
+    temperature: float
+    alpha: float
+    seed: int
+    epoch: int
+    error: Measured
+    network: Network
+
+
+@dataclass
+class Record:
+    """What a running training has told so far."""
+
+    epochs: int
+    steps: list[tuple[float, float]] = field(default_factory=list)  # epochs done, loss
+    accuracies: dict[int, float] = field(default_factory=dict)  # epoch: validation, in percent
+    best: int | None = None
+
+    def hear(self, event: Event) -> None:
+        """Take down one answer of the training program."""
+        match event["event"]:
+            case "progress":
+                self.steps.append((event["step"] / event["steps"] * self.epochs, event["loss"]))
+                if event["epoch"] > 1:  # told: the validation of the epoch before
+                    self._judged(event["epoch"] - 1, event["validation_accuracy"])
+            case "best" if event["epoch"] > 0:  # epoch 0 is the untrained start
+                self._judged(event["epoch"], event["validation_accuracy"])
+                self.best = event["epoch"]
+            case "done":
+                for row in event.get("history", ()):
+                    if row["epoch"] > 0:
+                        self._judged(row["epoch"], row["validation_accuracy"])
+
+    def _judged(self, epoch: int, accuracy: float) -> None:
+        self.accuracies[epoch] = 100 * accuracy
+
+    @property
+    def scale(self) -> tuple[int, float, float]:
+        """Limits that hold for a while: epochs, top of the loss, bottom of the accuracy."""
+        # the first steps tower over all that follow: the axis is for what follows
+        losses = [loss for x, loss in self.steps if x >= 0.1 or x == self.steps[-1][0]]
+        top = 2.0 ** math.ceil(math.log2(max([*losses, 1e-3])))
+        worst = min(self.accuracies.values(), default=90.0)
+        lowest = next(x for x in (96.0, 94.0, 90.0, 80.0, 60.0, 0.0) if x <= worst)
+        return self.epochs, top, lowest
+
+
+class Training(ipw.Box):
+    """Start, stop, progress and a live curve; ``own`` collects what came out.
+
+    Parameters
+    ----------
+    settings
+        Returns student, temperature and alpha of this moment.
+    taken
+        Seeds of the grid, which a new student must not have.
+    on_own
+        Called with each student that was trained to a measured end.
+    on_error
+        Called with an exception.
+    command
+        Another program, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], tuple[str, float, float]],
+        taken: Sequence[int],
+        on_own: Callable[[Own], None],
+        on_error: Callable[[Exception], None],
+        command: Sequence[str] = TRAINING,
+    ) -> None:
+        self.recipe: dict[str, Any] = {}  # fields that replace the zoo's, for a shorter training
+        self.density = 1.0
+        self._settings, self._on_own, self._on_error = settings, on_own, on_error
+        self._seed = max(taken, default=-1) + 1
+        self._folder: Path | None = None
+        self._asked: dict[str, Any] = {}
+        self.record = Record(1)
+        self.panel = JobPanel(
+            "Train one now",
+            "Train a student at this temperature and this alpha, by the zoo's recipe",
+            self._request,
+            self._hear,
+            on_error,
+            command,
+        )
+        self.figure = self._figure()
+        self.card = _card([ipw.HTML(self.figure.heading()), self.figure.image])
+        self.card.layout.display = "none"
+        words = ipw.HTML(
+            "<h2>Train a student yourself</h2>"
+            '<p class="qlab-caption">It starts from random weights, learns 55,000 images at the '
+            "temperature and alpha set above, and is then measured on the 10,000 test images. The "
+            "controls stay yours meanwhile.</p>"
+        )
+        super().__init__([_card([words, self.panel]), self.card])
+        self.add_class("qlab-figures")
+
+    def _request(self) -> dict[str, Any]:
+        student, temperature, alpha = self._settings()
+        recipe = networks.card(networks.stored_student(student, None))["recipe"]
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="qlab-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._asked = {
+            "task": "distill",
+            "network": student,
+            "teacher": recipe["teacher"],
+            "dataset": recipe["dataset"],
+            "temperature": temperature,
+            "alpha": alpha,
+            "seed": self._seed,
+            "output": str(self._folder / f"student_{self._seed}.safetensors"),
+            **{name: recipe[name] for name in RECIPE if recipe.get(name) is not None},
+            **self.recipe,
+        }
+        self._seed += 1
+        self.record = Record(self._asked["epochs"])
+        return self._asked
+
+    def code(self, own: Own) -> str:
+        """Write the lines that train this student again."""
+        recipe = {name: self._asked[name] for name in RECIPE if name in self._asked}
+        words = ", ".join(f"{name}={value!r}" for name, value in recipe.items())
+        return (
+            "torch.set_num_threads(1)  # with one thread the same weights come out again\n"
+            f'start = qlab.networks.build("{own.student}", np.random.default_rng({own.seed}))\n'
+            f"taught = qlab.training.distill(start, teacher, mnist, {own.temperature:.9g}, "
+            f"{own.alpha:.9g},\n    seed={own.seed}, {words})\n"
+        )
+
+    def _hear(self, event: Event) -> None:
+        self.record.hear(event)
+        if self.record.steps or self.record.accuracies:
+            self.card.layout.display = ""
+            self.figure.show(self.record)
+        if event["event"] in ("done", "stopped", "failed"):
+            if self.figure.result is not None:
+                self.figure.sharpen(self.density)
+            self._finish(event)
+
+    def _finish(self, event: Event) -> None:
+        """Take the trained student in; what failed or never left its start has none."""
+        if event.get("best_epoch", 0) < 1 or "test" not in event:
+            return
+        asked, test = self._asked, event["test"]
+        try:
+            own = Own(
+                asked["network"],
+                float(asked["temperature"]),
+                float(asked["alpha"]),
+                asked["seed"],
+                event["best_epoch"],
+                Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], test["n"]),
+                networks.read(asked["output"]),
+            )
+        except (OSError, ValueError) as error:
+            self._on_error(error)
+            return
+        self._on_own(own)
+
+    def _figure(self) -> Figure:
+        def build(figure: Any) -> Any:
+            above = dress(figure.add_axes((0.13, 0.56, 0.84, 0.40)), "", "loss, nats")
+            below = dress(figure.add_axes((0.13, 0.15, 0.84, 0.35)), "epoch", "validation, %")
+            self._drawn = plots.learning(above, below)
+            return self._drawn.artists
+
+        def draw(record: Record) -> None:
+            steps = np.array(record.steps, dtype=float).reshape(-1, 2)
+            rows = sorted(record.accuracies.items())
+            epochs, accuracies = np.array(rows, dtype=float).reshape(-1, 2).T
+            best = None if record.best is None else [e for e, _ in rows].index(record.best)
+            plots.set_learning(self._drawn, steps[:, 0], steps[:, 1], epochs, accuracies, best)
+
+        return Figure(
+            "learning",
+            "The student learns",
+            size=(400, 260),
+            build=build,
+            draw=draw,
+            key=lambda r: (id(r), len(r.steps), len(r.accuracies), r.best),
+            scene=lambda r: r.scale,
+            stage=lambda r: plots.scale_learning(self._drawn, *r.scale),
+            describe=_described,
+            caption="Above: the loss of the last steps. Below: the accuracy on the validation "
+            "images after each epoch; the ring marks the epoch that is kept.",
+        )
+
+
+def _described(record: Record) -> str:
+    if record.best is None:
+        return f"A student in training: {len(record.accuracies)} of {record.epochs} epochs judged."
+    return (
+        f"A student in training: {len(record.accuracies)} of {record.epochs} epochs judged, the "
+        f"best is epoch {record.best} with {record.accuracies[record.best]:.2f} % on validation."
+    )
+
+
+def _card(children: list[ipw.Widget]) -> Any:
+    card = ipw.VBox(children)
+    card.add_class("qlab-card")
+    return card
