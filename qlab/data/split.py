@@ -17,7 +17,7 @@ Role = Literal["train", "calibration", "validation", "test"]
 ROLES: tuple[Role, ...] = ("train", "calibration", "validation", "test")
 
 Images = Float32[np.ndarray, "n c h w"]
-Labels = Int64[np.ndarray, " n"]
+Labels = Int64[np.ndarray, " labels"]  # as many as images: checked below, in our own words
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

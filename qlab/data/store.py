@@ -13,10 +13,10 @@ from qlab.data import dataset, digests, idx
 
 def store(
     name: str,
-    train_images: UInt8[np.ndarray, "n ..."],
-    train_labels: Integer[np.ndarray, " n"],
-    test_images: UInt8[np.ndarray, "m ..."],
-    test_labels: Integer[np.ndarray, " m"],
+    train_images: UInt8[np.ndarray, "..."],
+    train_labels: Integer[np.ndarray, "..."],
+    test_images: UInt8[np.ndarray, "..."],
+    test_labels: Integer[np.ndarray, "..."],
 ) -> Path:
     """Write the four arrays of a dataset where `load` reads them, with their digests.
 
@@ -73,10 +73,10 @@ def _check(
     name: str,
     part: str,
     images: UInt8[np.ndarray, "..."],
-    labels: Integer[np.ndarray, " n"],
+    labels: Integer[np.ndarray, "..."],
     ndim: int,
 ) -> None:
-    if images.ndim != ndim or len(images) != len(labels):
+    if images.ndim != ndim or labels.shape != images.shape[:1]:
         raise ValueError(
             f"store: {part} images of {name!r} must have {ndim} axes and one label each, got "
             f"(images={images.shape}, labels={labels.shape})."
