@@ -73,6 +73,11 @@ def latency_in_turns(
     repeats
         As in ``latency``.
 
+    Yields
+    ------
+    nothing
+        After each call.
+
     Returns
     -------
     dict
