@@ -120,6 +120,13 @@ def mean_error(runs: Sequence[StudentRun]) -> Measured:
 def stored_student(student: str, temperature: float | None) -> str:
     """Return the zoo name of the student that stands for a temperature, or for none.
 
+    Parameters
+    ----------
+    student
+        Name of its architecture.
+    temperature
+        Of its teacher's answers; None where it learned from labels alone.
+
     Examples
     --------
     >>> stored_student("student_30", 4.0), stored_student("student_30", None)

@@ -26,10 +26,9 @@ def missing_sections(function: Callable[..., object]) -> list[str]:
     signature = inspect.signature(function)
     wanted = ["Parameters"] if signature.parameters else []
     if signature.return_annotation not in (None, "None", inspect.Signature.empty):
-        generator = inspect.isgeneratorfunction(inspect.unwrap(function))
-        wanted.append("Yields" if generator else "Returns")
+        wanted.append("Returns")
     docstring = inspect.getdoc(function) or ""
-    said = {"Returns"} if docstring.startswith("Return ") else set()  # by the first sentence
+    said = {"Returns"} if docstring.startswith(("Return ", "Yield ")) else set()  # at once
     return [title for title in wanted if title not in said and not has_section(docstring, title)]
 
 
