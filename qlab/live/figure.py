@@ -108,6 +108,7 @@ class Figure:
         self.image.add_class("qlab-figure")
         self.image.add_class(f"qlab-figure-{name}")
         self.result: Any = None
+        self.alt = title  # what the page says instead of the picture
 
     def heading(self) -> str:
         """Return title and caption as HTML."""
@@ -130,7 +131,7 @@ class Figure:
             return
         if density > 1:
             self.show(self.result, density)
-        self.image.tooltip = self._describe(self.result)  # the page makes it the alt text
+        self.alt = self._describe(self.result)
 
     def frame(self, result: Any, density: float | int = 1.0) -> bytes:
         """Return the encoded picture of this result, from the kept ones if possible."""
@@ -184,7 +185,7 @@ class Figure:
     def _saved(self, format: str) -> bytes:
         if self.result is not None:
             self._pixels(self.result, 1.0)
-        heading = self.mpl.suptitle(self.title, fontsize=10, x=0.01, ha="left")
+        heading = self.mpl.suptitle(self.title, fontsize=10, x=0.01, y=1.03, ha="left", va="bottom")
         out = io.BytesIO()
         try:
             with rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name}):

@@ -223,6 +223,7 @@ class Instrument(ipw.VBox):
                 yield
             figure.sharpen(self.page.density)
             yield
+        self.page.alts = {name: figure.alt for name, figure in self.figures.items()}
         self.page.said = self.readout.sentence(self.SPOKEN)
 
     def _ahead_task(self, s: Any) -> Task:
@@ -277,8 +278,8 @@ class Instrument(ipw.VBox):
         self.in_hand = next(iter(names)) if len(names) == 1 else ""
         for bound in self.controls.values():
             bound.sync()
-        if self.presets.value is not None and not self._fits(self.presets.value):
-            self.presets.value = None
+        if self.presets.value and not self._fits(self.presets.value):
+            self.presets.value = ""
             self._lesson.value = ""
         self.refresh()
 
@@ -305,7 +306,7 @@ class Instrument(ipw.VBox):
 
     def _preset_menu(self) -> Any:
         menu: Any = Chooser(
-            options=[("Choose one …", None), *((p.name, p) for p in self.PRESETS)],
+            options=[("Choose one …", ""), *((p.name, p) for p in self.PRESETS)],
             description="Presets",
             tooltip="Settings worth looking at, each with what it teaches",
         )
@@ -313,7 +314,7 @@ class Instrument(ipw.VBox):
 
         def chosen(change: Any) -> None:
             preset = change["new"]
-            if preset is not None and not (self._fits(preset) and self._lesson.value):
+            if preset and not (self._fits(preset) and self._lesson.value):
                 self.choose(preset)
 
         menu.observe(chosen, "value")
@@ -326,13 +327,18 @@ class Instrument(ipw.VBox):
             f'<h1>{html.escape(self.TITLE)}</h1><p class="qlab-lead">{html.escape(self.LEAD)}</p>'
         )
         panel = _box("qlab-panel", [self.presets, self._lesson, *self.controls.values()])
-        panel.children = (*panel.children, self.reset_button, *self.tools())
+        panel.children = (*panel.children, self.reset_button, *self.tools(), self.page)
         cards = [
             _box("qlab-card", [ipw.HTML(figure.heading()), figure.image])
             for figure in self.figures.values()
         ]
-        results = [self._messages, self.readout, _box("qlab-figures", cards), *self.extras()]
-        return [head, _box("qlab-body", [panel, _box("qlab-results", results)]), self.page]
+        results = [
+            self._messages,
+            self.readout,
+            _box("qlab-figures", cards, ipw.Box),
+            *self.extras(),
+        ]
+        return [head, _box("qlab-body", [panel, _box("qlab-results", results)], ipw.Box)]
 
     # -- files -----------------------------------------------------------------------------
 
@@ -377,7 +383,7 @@ def _button(label: str, hint: str, css: str) -> Any:
     return button
 
 
-def _box(css: str, children: list[Any]) -> Any:
-    box = ipw.Box(children)
+def _box(css: str, children: list[Any], kind: Any = ipw.VBox) -> Any:
+    box = kind(children)
     box.add_class(css)
     return box

@@ -44,7 +44,7 @@ function linkTo(model) {
 }
 
 // ipywidgets gives a slider's handle no name and a picture no alternative text; we do.
-function nameParts(root) {
+function nameParts(root, alts) {
   for (const control of root.querySelectorAll(".qlab-control")) {
     const label = control.querySelector(".widget-label");
     if (!label) continue;
@@ -63,8 +63,9 @@ function nameParts(root) {
         shown.setAttribute("aria-label", label.textContent + ", as a number");
       }
   }
-  for (const picture of root.querySelectorAll("img.qlab-figure"))
-    if (picture.title && picture.alt !== picture.title) picture.alt = picture.title;
+  for (const [name, words] of Object.entries(alts))
+    for (const picture of root.querySelectorAll("img.qlab-figure-" + name))
+      if (picture.alt !== words) picture.alt = words;
 }
 
 export default {
@@ -132,13 +133,15 @@ export default {
       const root = el.closest(".qlab-instrument");
       if (!root) return requestAnimationFrame(adopt);
       let asked = false;
+      const nameNow = () => nameParts(root, model.get("alts"));
       const watcher = new MutationObserver(() => {
         if (asked) return;
         asked = true;
-        setTimeout(() => ((asked = false), nameParts(root)), 150); // not within a drag's frame
+        setTimeout(() => ((asked = false), nameNow()), 150); // not within a drag's frame
       });
-      nameParts(root);
-      watcher.observe(root, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ["title"] });
+      nameNow();
+      model.on("change:alts", nameNow);
+      watcher.observe(root, { subtree: true, childList: true, characterData: true });
       const onKey = (event) => {
         if (!event.altKey || event.ctrlKey || event.metaKey) return;
         const act = {
@@ -152,7 +155,7 @@ export default {
         }
       };
       root.addEventListener("keydown", onKey);
-      tidyUp.push(() => (watcher.disconnect(), root.removeEventListener("keydown", onKey)));
+      tidyUp.push(() => (watcher.disconnect(), model.off("change:alts", nameNow), root.removeEventListener("keydown", onKey)));
     };
     adopt();
     return () => {

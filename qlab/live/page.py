@@ -43,6 +43,7 @@ class Page(anywidget.AnyWidget):
     query = tl.Unicode().tag(sync=True)  # the state as a link, without question mark
     app = tl.Bool().tag(sync=True)  # the address bar is ours
     name = tl.Unicode().tag(sync=True)  # of the app's notebook, for links made in JupyterLab
+    alts = tl.Dict().tag(sync=True)  # what each figure shows, in words, by its name
     said = tl.Unicode().tag(sync=True)  # the settled result in words
 
     def __init__(

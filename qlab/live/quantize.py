@@ -538,8 +538,9 @@ class Quantize(Instrument):
             ax = plots.style.dress(
                 figure.add_axes((0.13, 0.17, 0.85, 0.8)), "bits of weights", "accuracy (%)"
             )
-            ax.set(xlim=(0.5, 16.5), ylim=(0, 104), xticks=[1, 2, 3, 4, 6, 8, 12, 16])
-            art["float"] = ax.axhline(100, color=plots.style.GREY, lw=0.9, ls=(0, (4, 3)))
+            ax.set(xlim=(0.5, 16.5), xticks=[1, 2, 3, 4, 6, 8, 12, 16])
+            plots.odds_axis(ax, 5, 99.7, [10, 25, 50, 75, 90, 97, 99])
+            art["float"] = ax.axhline(99, color=plots.style.GREY, lw=0.9, ls=(0, (4, 3)))
             art["curve"] = plots.curve(ax)
             return list(art["curve"].artists)
 

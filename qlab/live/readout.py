@@ -103,7 +103,7 @@ class Value:
             data["n"] = str(self.n)
         attributes = " ".join(f'data-{k}="{html.escape(v)}"' for k, v in data.items())
         interval = f'<span class="qlab-interval">{html.escape(self.interval)}</span>'
-        note = f'<span class="qlab-note">{html.escape(self.note)}</span>' if self.note else ""
+        note = f'<span class="qlab-remark">{html.escape(self.note)}</span>' if self.note else ""
         return (
             f'<div class="qlab-number qlab-{html.escape(self.source)}">'
             f'<span class="qlab-label">{html.escape(self.label)}</span>'

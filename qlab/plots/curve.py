@@ -4,6 +4,7 @@ A point is hollow while it is an estimate on a subset and solid once it was meas
 on the whole split; both carry their 95 % interval as a bar.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
-from qlab.plots.style import AFTER, NOW
+from qlab.plots.style import AFTER, MIST, NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,50 @@ class Curve:
     def artists(self) -> tuple[Artist, ...]:
         """All of them, in drawing order."""
         return (self.bars, self.line, self.hollow, self.solid, self.now)
+
+
+def odds_axis(ax: Axes, low: float | int, high: float | int, ticks: Sequence[float | int]) -> None:
+    """Stretch an axis of percentages at both ends, so that 98.4 and 98.8 can be told apart.
+
+    Equal distances are equal ratios of right to wrong answers: y = log(p/(100 − p)).
+
+    Parameters
+    ----------
+    ax
+        Its y axis is set in place.
+    low, high
+        Ends of the axis, strictly between 0 and 100.
+    ticks
+        Percentages to name.
+
+    Raises
+    ------
+    ValueError
+        If an end is not strictly between 0 and 100.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> ax = Figure().add_subplot()
+    >>> odds_axis(ax, 5, 99.5, [10, 50, 90, 99])
+    >>> [text.get_text() for text in ax.get_yticklabels()]
+    ['10', '50', '90', '99']
+    """
+    if not 0 < low < high < 100:
+        raise ValueError(f"odds_axis: 0 < low < high < 100 must hold, got {low=}, {high=}.")
+
+    def odds(p: np.ndarray) -> np.ndarray:
+        p = np.clip(p, 1e-3, 100 - 1e-3)  # 0 and 100 lie infinitely far away
+        return np.log(p / (100 - p))
+
+    def back(y: np.ndarray) -> np.ndarray:
+        return 100 / (1 + np.exp(-np.asarray(y)))
+
+    ax.set_yscale("function", functions=(odds, back))
+    ax.set_ylim(low, high)
+    ax.set_yticks(list(ticks), [f"{tick:g}" for tick in ticks])
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.grid(axis="y", color=MIST, lw=0.5)
 
 
 def curve(ax: Axes, color: str = AFTER, label: str = "accuracy") -> Curve:

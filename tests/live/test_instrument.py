@@ -66,7 +66,7 @@ def test_idle_work_completes_the_numbers_and_then_speaks(toy):
     assert toy.values["total"].value == pytest.approx(float(toy.result.y.sum()))
     assert toy.page.said == "Last <y> 0.64, derived."
     assert toy.page.query == toy.state.to_query()
-    assert toy.figures["power"].image.tooltip == "ends at 1.00"
+    assert toy.page.alts == {"power": "ends at 1.00"}
 
 
 def test_the_slider_in_hand_is_computed_ahead(toy):
@@ -134,7 +134,7 @@ def test_a_preset_sets_its_values_over_the_defaults_and_teaches(toy):
     assert toy.state.power == 3 and toy.state.scale == 1.0
     assert cube.lesson in toy._lesson.value
     send(toy, "power", 4)
-    assert toy.presets.value is None and toy._lesson.value == ""
+    assert toy.presets.value == "" and toy._lesson.value == ""
     toy.presets.value = cube
     toy.presets.value = toy.PRESETS[1]
     assert toy.state.power == 1 and toy.PRESETS[1].lesson in toy._lesson.value
@@ -146,7 +146,7 @@ def test_a_preset_menu_refuses_what_it_does_not_offer(toy):
         toy.presets._handle_msg(
             {"content": {"data": {"method": "update", "state": {"index": index}}}}
         )
-    assert toy.presets.value is None
+    assert toy.presets.value == ""
 
 
 def test_a_link_sets_what_it_can_and_says_what_it_cannot():
