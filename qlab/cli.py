@@ -5,7 +5,7 @@ Every failure is one sentence on stderr: exit code 2 when the command was writte
 """
 
 import argparse
-import importlib
+import errno
 import os
 import subprocess
 import sys
@@ -80,8 +80,6 @@ def apps(arguments: argparse.Namespace) -> None:
 
 def listening(ip: str, port: int, error: OSError) -> str:
     """Say why a server cannot listen, and what to do."""
-    import errno
-
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is in use. Stop what uses it, or take another: --port {port + 1}."
     if error.errno == errno.EACCES:
@@ -103,14 +101,67 @@ def lab(arguments: argparse.Namespace) -> None:
         raise Failure(f"JupyterLab ended with code {done.returncode}; its last lines say why.")
 
 
+def state(name: str) -> str:
+    """Tell in a few words whether a data set is here, and how many images it has."""
+    from qlab.data import load, root
+
+    if not (root() / name).is_dir():
+        return f"not here: qlab data fetch {name}"
+    images = [len(split) for split in (load(name).train, load(name).validation, load(name).test)]
+    return "here, {:,} images to train, {:,} to validate, {:,} to test".format(*images)
+
+
+def check(name: str) -> None:
+    """Compare the files of a data set with their digests.
+
+    Raises
+    ------
+    OSError
+        If one is missing.
+    ValueError
+        If one is damaged.
+    """
+    from qlab.data import digests
+
+    folder = digests.root() / name
+    for file in digests.sums(folder):
+        digests.read_checked(folder, file)
+
+
 def data(arguments: argparse.Namespace) -> None:
-    """List, check, prepare or fetch data sets."""
-    raise Failure("not yet")
+    """List, check, prepare or fetch data sets.
+
+    Raises
+    ------
+    Failure
+        If the name is unknown, or PyTorch, which fetching needs, is not installed.
+    """
+    from qlab.data import NAMES, prepare, root
+
+    action, name = arguments.action, arguments.name
+    if name not in (None, *NAMES):
+        raise Failure(f"expected one of {', '.join(NAMES)}, got {name!r}. See qlab data list.")
+    if action == "list":
+        for one in NAMES:
+            print(f"{one:14}{state(one)}")
+    elif action == "check":
+        for one in [name] if name else [one for one in NAMES if (root() / one).is_dir()]:
+            check(one)
+            print(f"{one:14}every file is as published")
+    elif action == "prepare":
+        print(f"{name}: written to {prepare(name)}")
+    else:
+        try:
+            from qlab.training import vision
+        except ImportError as error:
+            raise Failure("fetching needs PyTorch: pip install 'qlab[training]'.") from error
+        print(f"{name}: written to {vision.fetch(name)}")
 
 
 def zoo(arguments: argparse.Namespace) -> None:
     """List the trained networks, each with its measured accuracy and interval."""
-    networks = importlib.import_module("qlab.networks")
+    from qlab import networks
+
     rows = [("network", "parameters", "test accuracy, 95 % interval", "images")]
     for name in networks.ZOO:
         card = networks.card(name)
@@ -119,9 +170,8 @@ def zoo(arguments: argparse.Namespace) -> None:
         rows.append((name, f"{card['parameters']:,}", interval, f"{test['n']:,}"))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        print("  ".join(cells).rstrip())
 
 
 def port(text: str) -> int:
@@ -168,9 +218,16 @@ def parser() -> argparse.ArgumentParser:
     one.set_defaults(run=lab)
 
     one = commands.add_parser("data", help="list, check, prepare or fetch data sets")
-    one.add_argument("action", choices=("list", "check", "prepare", "fetch"))
-    one.add_argument("name", nargs="?", help="a data set, as `qlab data list` names it")
     one.set_defaults(run=data)
+    actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="say which are here").set_defaults(name=None)
+    for action, says, needed in (
+        ("check", "compare files with their digests; all data sets if none is named", "?"),
+        ("prepare", "rebuild one of the repository from its source", None),
+        ("fetch", "download one into the repository's folder", None),
+    ):
+        sub = actions.add_parser(action, help=says)
+        sub.add_argument("name", nargs=needed, help="as `qlab data list` names it")
 
     commands.add_parser("zoo", help="list the trained networks").set_defaults(run=zoo)
     return top
@@ -200,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.run(given)
     except KeyboardInterrupt:
         pass
-    except (Failure, ValueError, OSError) as error:
+    except (Failure, ValueError, OSError, ImportError) as error:
         print(f"qlab {given.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0

@@ -68,9 +68,9 @@ class Connection(ZMQChannelsWebsocketConnection):
         self.websocket_handler.set_nodelay(True)
         return super().connect()
 
-    def disconnect(self) -> None:
+    def disconnect(self) -> None:  # type: ignore[override]
         """Disconnect; free the kernel unless the page comes back soon (a network that blinked)."""
-        super().disconnect()
+        super().disconnect()  # type: ignore[no-untyped-call]
         kernels = self.multi_kernel_manager
         IOLoop.current().call_later(kernels.abandoned_after, kernels.free, self.kernel_id)
 
@@ -82,7 +82,7 @@ class Kernels(AsyncMappingKernelManager):
     abandoned_after.tag(config=True)
     limit = Integer(32, help="The most kernels that run at a time.").tag(config=True)
 
-    async def start_kernel(self, *args: Any, **kwargs: Any) -> str:
+    async def start_kernel(self, *args: Any, **kwargs: Any) -> str:  # type: ignore[override]
         """Start a kernel, or say that the laboratory is full.
 
         Raises
@@ -94,11 +94,14 @@ class Kernels(AsyncMappingKernelManager):
             raise HTTPError(503, "All places are taken. Try again in a few minutes.")
         return await super().start_kernel(*args, **kwargs)
 
-    async def shutdown_kernel(self, kernel_id: str, *args: Any, **kwargs: Any) -> None:
+    async def shutdown_kernel(  # type: ignore[override]
+        self, kernel_id: str, *args: Any, **kwargs: Any
+    ) -> None:
         """Stop a kernel and close its page's connection, so that the page learns of it."""
         if kernel_id not in self:  # a tab may report its end twice
             return
-        await ensure_async(super().shutdown_kernel(kernel_id, *args, **kwargs))
+        stop: Any = super().shutdown_kernel
+        await ensure_async(stop(kernel_id, *args, **kwargs))
         for connection in list(ZMQChannelsWebsocketConnection._open_sockets):
             if connection.kernel_id == kernel_id:
                 connection.websocket_handler.close()
@@ -114,4 +117,5 @@ class Kernels(AsyncMappingKernelManager):
         if idle > 10 * self.abandoned_after:
             await self.free(kernel_id)
         if kernel_id in self:
-            await ensure_async(super().cull_kernel_if_idle(kernel_id))
+            cull: Any = super().cull_kernel_if_idle
+            await ensure_async(cull(kernel_id))

@@ -109,7 +109,7 @@ class Front(BaseVoilaHandler):
         path = Path(self.settings["voila"].root_dir) / FRONT
         if not path.is_file():
             raise HTTPError(404)
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
         texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         title = notebook.metadata.get("title", "qlab")
         html = markdown2html_mistune("\n\n".join(texts))

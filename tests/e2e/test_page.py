@@ -1,4 +1,4 @@
-"""What every app's page does, whatever instrument it holds: seen on the probe and the front page."""
+"""What every page does, whatever instrument it holds: seen on the probe and the front page."""
 
 import os
 import signal

@@ -1,0 +1,205 @@
+"""The command line says what it did, or in one sentence why not."""
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qlab import __version__, cli
+from tests.e2e.harness import ROOT, Server
+
+APPS = ROOT / "tests" / "e2e" / "apps"
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """Run a command that fails; return its exit code and the one line that it wrote."""
+    try:
+        code = cli.main(arguments)
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("qlab")
+    return code, lines[0]
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
+
+
+def test_version_is_the_packages(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"qlab {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["nonsense"],
+        ["apps", "--port", "x"],
+        ["apps", "--port", "65536"],
+        ["apps", "--port", "-1"],
+        ["apps", "--preheat", "many"],
+        ["lab", "--port", "1e9"],
+        ["data"],
+        ["data", "fetch"],
+        ["data", "prepare"],
+        ["data", "burn"],
+        ["zoo", "extra"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_command_is_one_sentence_and_code_2(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert failure(capsys, *words)[0] == 2
+
+
+@pytest.mark.parametrize("action", ["check", "prepare", "fetch"])
+def test_an_unknown_data_set_is_told_with_the_known_ones(
+    capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    code, line = failure(capsys, "data", action, "imagenet")
+    assert code == 1
+    assert "mnist" in line
+    assert "'imagenet'" in line
+
+
+def test_data_list_tells_what_is_here_and_how_to_get_the_rest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "digits").symlink_to(ROOT / "datasets" / "digits")
+    monkeypatch.setenv("QLAB_DATASETS", str(tmp_path))
+    assert cli.main(["data", "list"]) == 0
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert lines["digits"].startswith("here, ")
+    assert lines["cifar10"] == "not here: qlab data fetch cifar10"
+
+
+def test_data_check_names_the_damaged_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for path in (ROOT / "datasets" / "digits").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setenv("QLAB_DATASETS", str(tmp_path))
+    assert cli.main(["data", "check", "digits"]) == 0
+    capsys.readouterr()
+    damaged = folder / "train-images-idx3-ubyte.gz"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    code, line = failure(capsys, "data", "check", "digits")
+    assert code == 1
+    assert damaged.name in line
+
+
+def test_zoo_lists_every_network_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
+    from qlab import networks
+
+    assert cli.main(["zoo"]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == list(networks.ZOO)
+    for line in lines:
+        assert " to " in line
+        assert line.endswith("10,000")
+
+
+def refused(*options: str) -> str:
+    """Start ``qlab apps`` where it cannot start; return the one line that it wrote."""
+    command = [sys.executable, "-m", "qlab.cli", "apps", "--no-browser", *options]
+    environment = os.environ | {"QLAB_APPS": str(APPS)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+def test_a_busy_port_is_refused_and_never_silently_replaced(busy_port: int) -> None:
+    line = refused("--port", str(busy_port))
+    assert f"port {busy_port} is in use" in line
+    assert f"--port {busy_port + 1}" in line
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    assert "cannot listen on 192.0.2.1" in refused("--port", "0", "--ip", "192.0.2.1")
+
+
+def test_missing_apps_are_told_with_the_places_searched(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QLAB_APPS", str(tmp_path / "gone"))
+    code, line = failure(capsys, "apps", "--no-browser")
+    assert code == 1
+    assert str(tmp_path / "gone") in line
+    assert "QLAB_APPS" in line
+
+
+def test_without_a_screen_no_browser_is_started(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    monkeypatch.setattr("qlab.live.server.serve", lambda *_, on_ready, **__: on_ready("http://x/"))
+    monkeypatch.setenv("QLAB_APPS", str(tmp_path))
+    monkeypatch.setattr(sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert cli.main(["apps"]) == 0
+    assert opened == []
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert cli.main(["apps"]) == 0
+    assert opened == ["http://x/"]
+    assert cli.main(["apps", "--no-browser"]) == 0
+    assert opened == ["http://x/"]
+
+
+def test_ctrl_c_ends_server_and_kernels_quietly(tmp_path: Path) -> None:
+    server = Server(tmp_path / "log.txt", apps=APPS)
+    kernels = server.kernels()
+    assert kernels
+    assert server.stop() == 0
+    assert not any(kernel.is_running() for kernel in kernels.values())
+    assert server.text().splitlines() == [f"The apps are at {server.address} (Ctrl-C stops them)."]
+
+
+def test_lab_opens_on_the_labs_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = tmp_path / "log.txt"
+    with log.open("w") as file:
+        command = [sys.executable, "-m", "qlab.cli", "lab", "--no-browser", f"--port={port}"]
+        lab = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    end = time.monotonic() + 60
+    while f":{port}/lab" not in log.read_text() and time.monotonic() < end:
+        assert lab.poll() is None, log.read_text()
+        time.sleep(0.1)
+    os.killpg(lab.pid, signal.SIGINT)  # as a terminal does
+    time.sleep(1)
+    os.killpg(lab.pid, signal.SIGINT)
+    assert lab.wait(30) == 0
+    assert "Traceback" not in log.read_text()
+    assert "labs" in log.read_text()
+
+
+def test_an_installed_package_brings_the_template() -> None:
+    template = Path(cli.__file__).parent / "live" / "share" / "voila" / "templates" / "qlab"
+    assert (template / "index.html.j2").is_file()
+    assert (template / "conf.json").is_file()
+
+
+def test_a_parser_error_says_where_help_is() -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a port"):
+        cli.port("nine")
