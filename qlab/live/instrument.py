@@ -83,6 +83,7 @@ class Instrument(ipw.VBox):
         self.results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.result: Any = None
         self.message = ""
+        self.settled = False  # the numbers of the present state are complete
         self.in_hand = ""  # the trait moved last: its values are computed ahead
         self.figures: dict[str, Figure] = {}
         self.worker = Worker(on_error=self.fail)
@@ -158,6 +159,7 @@ class Instrument(ipw.VBox):
     def refresh(self) -> None:
         """Compute and show the present state; called for every change of it."""
         self.worker.touch()
+        self.settled = False
         try:
             s = self.state.copy()
             self.show(finish(self.result_of(s)))
@@ -198,9 +200,16 @@ class Instrument(ipw.VBox):
         """The numbers on screen by name."""
         return self.readout.values
 
-    def settle(self) -> None:
-        """Run all idle work now: for tests, scripts and headless use."""
-        self.worker.flush()
+    def settle(self, everything: bool = True) -> None:
+        """Run idle work now: for tests, scripts and headless use.
+
+        Parameters
+        ----------
+        everything
+            False stops once the numbers of the present state are complete.
+        """
+        while not (self.worker.idle or (self.settled and not everything)):
+            self.worker.flush(0)
 
     # -- idle work ---------------------------------------------------------------------
 
@@ -225,6 +234,7 @@ class Instrument(ipw.VBox):
             yield
         self.page.alts = {name: figure.alt for name, figure in self.figures.items()}
         self.page.said = self.readout.sentence(self.SPOKEN)
+        self.settled = True
 
     def _ahead_task(self, s: Any) -> Task:
         """Compute and draw the other values of the slider in hand, nearest first."""

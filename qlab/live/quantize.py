@@ -4,6 +4,7 @@ The weights fall onto levels, the staircase gets its treads, the error its shape
 accuracy is measured: at once on a fixed random draw of the test images, then on all.
 """
 
+import contextlib
 import functools
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
@@ -40,6 +41,7 @@ BITS = range(1, 17)
 BINS = 320  # of the weight histogram, about one a pixel
 ERRORS = (-1.25, 1.25, 100)  # first edge, last edge in steps, bins
 WORK = 8e8  # multiply-accumulates that an estimate may cost, about 10 ms
+CHUNK = 1.3e8  # multiply-accumulates between two yields, about 4 ms
 FEWEST, MOST = 250, 1000  # images of an estimate
 
 
@@ -97,7 +99,8 @@ class QuantizeState(State):
         if name == "network":
             return _available()
         if name == "layer":
-            return ["all", *networks.load(self.network).weights]
+            with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
+                return ["all", *networks.load(self.network).weights]
         return None
 
 
@@ -212,7 +215,10 @@ class Quantize(Instrument):
         labels = test.labels[order[:n]]
         entering = self._prefix(acting, s, start, n)
         yield
-        now = acting.run(entering, start).argmax(axis=1)
+        now = np.empty(n, dtype=np.int64)
+        for rows in _chunks(acting, start, n):
+            now[rows] = acting.run(entering[rows], start).argmax(axis=1)
+            yield
         was = self._float_classes(s.network, order[:n])
         yield
         flipped = np.flatnonzero(now != was)
@@ -245,7 +251,7 @@ class Quantize(Instrument):
         was = yield from self._all_float_classes(s.network)
         _, acting = self._quantized(s)
         now = np.empty_like(was)
-        for rows in _chunks(acting, len(test)):
+        for rows in _chunks(acting, 0, len(test)):
             now[rows] = acting.predict(test.images[rows]).argmax(axis=1)
             yield
         flipped = np.flatnonzero(now != was)
@@ -314,7 +320,7 @@ class Quantize(Instrument):
         net, test = networks.load(name), self._test()[0]
         if ("float", name) not in self._caches:
             classes = np.empty(len(test), dtype=np.int64)
-            for rows in _chunks(net, len(test)):
+            for rows in _chunks(net, 0, len(test)):
                 classes[rows] = net.predict(test.images[rows]).argmax(axis=1)
                 yield
             self._caches["float", name] = classes
@@ -705,7 +711,7 @@ def _extreme_scales(qparams: Any) -> tuple[QParams, QParams]:
     spec = next(iter(qparams.values())).spec
     one = QuantSpec(bits=spec.bits, signed=spec.signed, symmetric=spec.symmetric)
     ends = (int(scale.argmin()), int(scale.argmax()))
-    narrow, wide = (QParams(scale[i].reshape(()), zero[i].reshape(()), one) for i in ends)
+    narrow, wide = (QParams(np.array(scale[i]), np.array(zero[i]), one) for i in ends)
     return narrow, wide
 
 
@@ -719,11 +725,11 @@ def _affordable(net: Network, start: int) -> int:
     return int(np.clip(WORK / work // 50 * 50, FEWEST, MOST))
 
 
-def _chunks(net: Network, n: int) -> Iterator[slice]:
-    """Rows in pieces of about 5 ms."""
-    work = sum(row.macs for row in net.summary().rows)
-    size = int(np.clip(3e8 / work, 50, 500))
-    return (slice(i, i + size) for i in range(0, n, size))
+def _chunks(net: Network, start: int, n: int) -> Iterator[slice]:
+    """Rows in pieces of about 4 ms."""
+    work = sum(row.macs for row in net.summary().rows[start:])
+    size = int(np.clip(CHUNK / work, 50, 1000))
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
 def _swatch(color: str, *, thin: bool = False, ring: bool = False) -> str:

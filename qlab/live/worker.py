@@ -75,11 +75,13 @@ class Worker:
         Parameters
         ----------
         seconds
-            Stop after this long; None runs to the end.
+            Stop at the first step that ends after this long; None runs to the end.
         """
         start = time.perf_counter()
-        while not self.idle and (seconds is None or time.perf_counter() - start < seconds):
+        while not self.idle:
             self._step()
+            if seconds is not None and time.perf_counter() - start >= seconds:
+                break
 
     def stop(self) -> None:
         """Drop all tasks and the timer."""

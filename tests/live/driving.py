@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,9 @@ def assert_shown(instrument: Instrument) -> None:
             assert bytes(figure.image.value[:4]) in (b"RIFF", b"\x89PNG")  # WebP or PNG
 
 
-def assert_control_moves_everything(instrument: Instrument, trait: str) -> list[Any]:
+def assert_control_moves_everything(
+    instrument: Instrument, trait: str, check: Callable[[], None] = lambda: None
+) -> list[Any]:
     """Drive one control to its stations; state, pictures and numbers follow each time."""
     seen = []
     for value in stations(instrument, trait):
@@ -76,6 +79,7 @@ def assert_control_moves_everything(instrument: Instrument, trait: str) -> list[
             moved = any(not np.array_equal(pixels[n], after[n]) for n in after)
             assert moved, f"no picture moved when {trait} went from {before} to {value}"
             assert readings(instrument) != numbers, f"no number moved with {trait}={value}"
+        check()
         seen.append(instrument.result)
     return seen
 
