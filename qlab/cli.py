@@ -73,6 +73,8 @@ def apps(arguments: argparse.Namespace) -> None:
             ip=arguments.ip,
             on_ready=ready,
             preheat=arguments.preheat,
+            limit=arguments.limit,
+            idle=60 * arguments.idle,
         )
     except OSError as error:
         raise Failure(listening(arguments.ip, arguments.port, error)) from error
@@ -182,7 +184,7 @@ def port(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """Read a number of kernels from the command line."""
+    """Read a count from the command line."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
     return int(text)
@@ -208,9 +210,12 @@ def parser() -> argparse.ArgumentParser:
 
     one = commands.add_parser("apps", parents=[served], help="open the live instruments")
     one.add_argument("--port", type=port, default=PORT, help="0 takes a free one (%(default)s)")
-    one.add_argument(
-        "--preheat", type=count, default=1, help="warm kernels an app, 100 MB each (%(default)s)"
-    )
+    for name, default, says in (
+        ("--preheat", 1, "kernels that wait warm for each app, about 100 MB each"),
+        ("--limit", 32, "the most kernels that run at a time"),
+        ("--idle", 120, "minutes after which an untouched page is stopped"),
+    ):
+        one.add_argument(name, type=count, default=default, help=f"{says} (%(default)s)")
     one.set_defaults(run=apps)
 
     one = commands.add_parser("lab", parents=[served], help="open the labs in JupyterLab")

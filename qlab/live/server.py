@@ -36,6 +36,7 @@ __all__ = ["EXTENSIONS", "Apps", "configuration", "serve"]
 
 SHARE = Path(__file__).parent / "share"  # holds voila/templates/qlab
 FRONT = "index.ipynb"
+LOOPBACK, EVERYWHERE = "127.0.0.1", ("", "0.0.0.0", "::")
 EXTENSIONS = [
     "@voila-dashboards/widgets-manager8",
     "@jupyter-widgets/jupyterlab-manager",
@@ -43,7 +44,9 @@ EXTENSIONS = [
 ]
 
 
-def configuration(folder: Path, *, preheat: int = 1, idle: float = 7200, limit: int = 32) -> Config:
+def configuration(
+    folder: Path, *, preheat: float = 1, idle: float = 7200, limit: float = 32
+) -> Config:
     """Write Voila's settings for a folder of apps.
 
     Parameters
@@ -81,9 +84,9 @@ def configuration(folder: Path, *, preheat: int = 1, idle: float = 7200, limit: 
     c.VoilaConfiguration.multi_kernel_manager_class = Kernels
     c.VoilaConfiguration.kernel_spec_manager_class = Specs
     c.VoilaConfiguration.preheat_kernel = preheat > 0
-    c.VoilaConfiguration.default_pool_size = preheat
+    c.VoilaConfiguration.default_pool_size = int(preheat)
     c.VoilaKernelManager.preheat_denylist = [FRONT]
-    c.Kernels.limit = limit
+    c.Kernels.limit = int(limit)
     c.Kernels.cull_idle_timeout = int(idle)
     c.Kernels.cull_interval = 60
     c.Kernels.cull_connected = True
@@ -155,14 +158,14 @@ class Apps(Voila):
 
     async def announce(self) -> None:
         """Ask for the front page; once an answer came, say where it is."""
-        host = "127.0.0.1" if self.ip in ("", "0.0.0.0", "::") else self.ip
+        host = LOOPBACK if self.ip in EVERYWHERE else self.ip
         address = f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
         await AsyncHTTPClient().fetch(address, request_timeout=60, raise_error=False)
         self.on_ready(address)
 
 
 def serve(
-    folder: Path, *, port: int, ip: str, on_ready: Callable[[str], None], preheat: int = 1
+    folder: Path, *, port: int, ip: str, on_ready: Callable[[str], None], **settings: float
 ) -> None:
     """Serve the apps in a folder until Ctrl-C.
 
@@ -176,8 +179,8 @@ def serve(
         The address to listen on.
     on_ready
         Called with the front page's address, once it answers.
-    preheat
-        Kernels that wait warm for each app.
+    **settings
+        As `configuration` takes them.
 
     Raises
     ------
@@ -186,8 +189,11 @@ def serve(
     """
     sockets = bind_sockets(port, ip)
     search = os.environ.get("JUPYTER_PATH")
+    os.environ["VOILA_APP_IP"] = (
+        LOOPBACK if ip in EVERYWHERE else ip
+    )  # where kernels ask for a link
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
-    config = configuration(folder, preheat=preheat)
+    config = configuration(folder, **settings)
     config.Voila.port, config.Voila.ip = sockets[0].getsockname()[1], ip
     app = Apps.instance(sockets, on_ready, config)  # the instance that loggers look for
     app.initialize([])

@@ -40,11 +40,14 @@ def until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> 
 
 
 class Server:
-    """``qlab apps`` on a free port."""
+    """``qlab apps`` on a free port; `first` is a statement that runs in its process before."""
 
-    def __init__(self, log: Path, *options: str, apps: Path | None = None, port: int = 0) -> None:
+    def __init__(
+        self, log: Path, *options: str, apps: Path | None = None, port: int = 0, first: str = "pass"
+    ) -> None:
         self.log = log
-        command = [sys.executable, "-m", "qlab.cli", "apps", "--no-browser", f"--port={port}"]
+        start = f"import sys, qlab.cli; {first}; sys.exit(qlab.cli.main())"
+        command = [sys.executable, "-c", start, "apps", "--no-browser", f"--port={port}"]
         environment = os.environ | ({"QLAB_APPS": str(apps)} if apps else {})
         with log.open("w") as file:
             self.process = subprocess.Popen(
