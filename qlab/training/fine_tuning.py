@@ -22,7 +22,7 @@ def fine_tune(
     dataset: Trainable,
     *,
     epochs: int = 3,
-    lr: float = 5e-4,
+    lr: float = 2e-3,
     **training: Any,
 ) -> Fitted:
     """Train the kept weights of a pruned network, equation (1).
@@ -36,7 +36,7 @@ def fine_tune(
     dataset, epochs
         As in `fit`.
     lr
-        Half of what `fit` starts with: the weights that are left are near a good place.
+        Twice what `fit` starts with: few weights are left, and they have a way to go.
     **training
         As in `fit`: seed, on_progress, on_best, should_stop and the fields of `Plan`.
 

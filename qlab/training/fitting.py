@@ -149,11 +149,14 @@ def run(
     with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
         torch.manual_seed(plan.seed)
         generator = torch.Generator().manual_seed(plan.seed)
-        jitter = Jitter(plan.jitter, net.input_shape, generator)
+        jitter = Jitter(plan.jitter, tuple(images.shape[1:]), generator)
         watch.judge(0)
+        watch.first = time.perf_counter()  # the pace is that of the steps
         for epoch in range(1, plan.epochs + 1):
             module.train()
-            for rows in torch.randperm(len(images), generator=generator).split(plan.batch_size):
+            for rows in torch.split(
+                torch.randperm(len(images), generator=generator), plan.batch_size
+            ):
                 for group in optimizer.param_groups:
                     group["lr"] = plan.lr_at(watch.step / watch.steps)
                 value = loss(module(jitter(images[rows])), rows)
@@ -191,7 +194,7 @@ class _Watch:
         )
         self.on_progress, self.on_best = on_progress, on_best
         self.step, self.steps = 0, plan.epochs * math.ceil(images / plan.batch_size)
-        self.start = time.perf_counter()
+        self.start = self.first = time.perf_counter()
         self.history: list[Epoch] = []
         self.best, self.network = 0, net
         self.losses: list[float] = []  # of this epoch
@@ -213,7 +216,7 @@ class _Watch:
     def _tell(self, epoch: int) -> None:
         if self.on_progress is None or self.step == 0:
             return
-        seconds = time.perf_counter() - self.start
+        now = time.perf_counter()
         self.on_progress(
             Progress(
                 epoch,
@@ -222,8 +225,8 @@ class _Watch:
                 self.steps,
                 self.smooth,
                 self.history[-1].validation.value,
-                seconds,
-                seconds / self.step * (self.steps - self.step),
+                now - self.start,
+                (now - self.first) / self.step * (self.steps - self.step),
             )
         )
 
@@ -232,7 +235,9 @@ class _Watch:
         self.module.eval()
         correct, total = 0, 0.0
         with torch.no_grad():
-            for x, y in zip(self.images.split(500), self.labels.split(500), strict=True):
+            for x, y in zip(
+                torch.split(self.images, 500), torch.split(self.labels, 500), strict=True
+            ):
                 logits = self.module(x)
                 correct += int((logits.argmax(1) == y).sum())
                 total += float(nn.functional.cross_entropy(logits, y, reduction="sum"))
@@ -290,7 +295,7 @@ def _hold(
     with torch.no_grad():
         for name, child in module.named_children():
             if name in dropped:
-                child.weight.masked_fill_(dropped[name], 0)  # type: ignore[operator,union-attr]
+                child.weight.masked_fill_(dropped[name], 0)  # type: ignore[operator]
             if max_norm is not None and isinstance(child, nn.Linear | nn.Conv2d):
                 child.weight.copy_(torch.renorm(child.weight, 2, 0, max_norm))
 

@@ -38,7 +38,7 @@ class Jitter:
               [0., 0.]]]])
     """
 
-    def __init__(self, radius: int, shape: tuple[int, int, int], generator: torch.Generator):
+    def __init__(self, radius: int, shape: tuple[int, ...], generator: torch.Generator):
         channels, height, width = shape
         if not 0 <= radius < min(height, width):
             raise ValueError(

