@@ -19,14 +19,20 @@ To write one, copy the shape of ``quantize.py``:
 Long work (training) is a ``Job``: another process, with progress, stop and keep-best.
 """
 
-from qlab.live.distill import Distil
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.job import Job, JobPanel
-from qlab.live.quantize import Quantize
 from qlab.live.readout import Readout, Value
 from qlab.live.state import Choice, Flag, Real, State, Whole
 from qlab.live.worker import Task, Worker, finish
+
+if TYPE_CHECKING:
+    from qlab.live.distill import Distil
+    from qlab.live.prune import Prune
+    from qlab.live.quantize import Quantize
 
 __all__ = [
     "Choice",
@@ -37,6 +43,7 @@ __all__ = [
     "Job",
     "JobPanel",
     "Preset",
+    "Prune",
     "Quantize",
     "Readout",
     "Real",
@@ -47,3 +54,11 @@ __all__ = [
     "Worker",
     "finish",
 ]
+
+_INSTRUMENTS = {"Distil": "distill", "Prune": "prune", "Quantize": "quantize"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _INSTRUMENTS:  # an app loads one instrument, not all of them
+        return getattr(importlib.import_module(f"qlab.live.{_INSTRUMENTS[name]}"), name)
+    raise AttributeError(f"module 'qlab.live' has no attribute {name!r}")

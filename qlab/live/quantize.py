@@ -4,132 +4,35 @@ The weights fall onto levels, the staircase gets its treads, the error its shape
 accuracy is measured: at once on a fixed random draw of the test images, then on all.
 """
 
-import contextlib
-import functools
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from qlab import core, data, metrics, networks, plots, ranges
-from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec
+from qlab import core, data, metrics, networks, ranges
+from qlab.core import PerTensor, QParams, QuantSpec
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
+from qlab.live.quantize_pictures import (
+    ERRORS,
+    curve_figure,
+    error_figure,
+    flips_figure,
+    stairs_figure,
+    weights_figure,
+)
+from qlab.live.quantize_state import GRANULARITIES, QuantizeResult, QuantizeState
 from qlab.live.readout import Value
-from qlab.live.state import Choice, Flag, State, Whole
 from qlab.live.worker import Task
 from qlab.metrics import Measured
 from qlab.networks import Network
 
-NETWORKS = {
-    "lenet_300_100": "LeNet-300-100",
-    "lenet_5": "LeNet-5",
-    "mlp_784_128_10": "784-128-10",
-}
-LAYERS = ("fc1", "fc2", "fc3", "conv1", "conv2")
-GRANULARITIES: dict[str, tuple[str, core.Granularity]] = {
-    "tensor": ("One scale a layer", PerTensor()),
-    "axis": ("One scale an output (row)", PerAxis(0)),
-    "group": ("One scale for 64 weights", PerGroup(64)),
-}
-METHOD_NAMES = {"minmax": "Smallest to largest", "percentile": "99.9th percentile", "mse": "MSE"}
-ROUNDING_NAMES = {"nearest": "To nearest, ties to even", "toward_zero": "Toward zero"}
-ROUNDING_NAMES |= {"floor": "Down (floor)", "stochastic": "Stochastic"}
 BITS = range(1, 17)
 BINS = 320  # of the weight histogram, about one a pixel
-ERRORS = (-1.25, 1.25, 100)  # first edge, last edge in steps, bins
 WORK = 8e8  # multiply-accumulates that an estimate may cost, about 10 ms
 CHUNK = 1.3e8  # multiply-accumulates between two yields, about 4 ms
 FEWEST, MOST = 250, 1000  # images of an estimate
-
-
-class QuantizeState(State):
-    """What the Quantize instrument can be set to."""
-
-    network = Choice(
-        "lenet_300_100",
-        NETWORKS,
-        label="Network",
-        help="A network trained on MNIST; its card tells how.",
-    )
-    layer = Choice(
-        "all",
-        {"all": "All layers", **{name: name for name in LAYERS}},
-        label="Layer",
-        help="Quantize every layer, or one alone to see how sensitive it is.",
-    )
-    bits = Whole(4, 1, 16, label="Bits of weights", help="b bits give at most 2^b levels.")
-    activation_bits = Whole(
-        "float",
-        1,
-        16,
-        other="float",
-        label="Bits of activations",
-        help="What enters each layer is quantized too, with ranges from 1,024 training images; "
-        "float leaves it alone.",
-    )
-    symmetric = Flag(
-        True,
-        label="Symmetric",
-        help="Levels mirrored around zero; without, a zero point shifts them to the range.",
-    )
-    granularity = Choice(
-        "tensor",
-        {name: words for name, (words, _) in GRANULARITIES.items()},
-        label="Granularity",
-        help="How many weights share one scale: fewer fit better and cost more bytes.",
-    )
-    method = Choice(
-        "minmax",
-        {name: METHOD_NAMES.get(name, name) for name in ranges.METHODS},
-        label="Range",
-        help="How the range of the levels is chosen; what lies outside is clipped.",
-    )
-    rounding = Choice(
-        "nearest",
-        {name: ROUNDING_NAMES.get(name, name) for name in (*core.ROUNDINGS, "stochastic")},
-        label="Rounding",
-        help="Where a value between two levels goes.",
-    )
-
-    def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are there, and the layers that the network has."""
-        if name == "network":
-            return _available()
-        if name == "layer":
-            with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
-                return ["all", *networks.load(self.network).weights]
-        return None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class QuantizeResult:
-    """What one state gives: all that is written and drawn, no weights."""
-
-    key: tuple[Any, ...]
-    network: str
-    layer: str
-    bits: int
-    accuracy: Measured
-    reference: Measured  # the float network on the same images
-    flipped: Measured
-    flips: tuple[tuple[int, int, int], ...]  # (image, was, is), at most ten
-    errors: metrics.Errors
-    error_counts: np.ndarray
-    mean_error: float  # in steps
-    levels: np.ndarray
-    level_counts: np.ndarray
-    stairs: np.ndarray  # (2, points): the narrowest and the widest scale
-    steps: tuple[float, float]  # the narrowest and the widest scale
-    bytes: int
-    dense: int
-
-    @property
-    def full(self) -> bool:
-        """True once all test images were used."""
-        return self.accuracy.source == "measured"
 
 
 class Quantize(Instrument):
@@ -187,7 +90,7 @@ class Quantize(Instrument):
     def steps(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
         """Quantize, measure the errors, estimate the accuracy."""
         net = networks.load(s.network)
-        chosen = list(net.weights) if s.layer == "all" else [s.layer]
+        chosen = s.chosen()
         for name in chosen:
             self._range(s, name)
             yield
@@ -200,13 +103,13 @@ class Quantize(Instrument):
         errors = metrics.errors(W, W_hat)
         in_steps = (W_hat - W) / s_
         error_counts = metrics.histogram(in_steps, *ERRORS).counts
-        levels, level_counts = _levels(small, chosen, W_hat, self._limit(s.network, s.layer))
+        levels, level_counts = _levels(small, chosen, W_hat, self._limit(s))
         yield
 
         narrow, wide = _extreme_scales(small.qparams)
-        limit = self._limit(s.network, s.layer)
+        limit = self._limit(s)
         x = np.linspace(-limit, limit, 401, dtype=np.float32)
-        stairs = np.stack([core.fake_quantize(x, q, _rounding(s)) for q in (narrow, wide)])
+        stairs = np.stack([core.fake_quantize(x, q, s.rounding_function()) for q in (narrow, wide)])
         yield
 
         test, order = self._test()
@@ -226,6 +129,7 @@ class Quantize(Instrument):
             key=s.key(),
             network=s.network,
             layer=s.layer,
+            chosen=chosen,
             bits=s.bits,
             accuracy=_share(now == labels, "estimated"),
             reference=_share(was == labels, "estimated"),
@@ -266,10 +170,10 @@ class Quantize(Instrument):
     def _quantized(self, s: QuantizeState) -> tuple[networks.Quantized, Network]:
         """Return the quantized weights, and the network that infers with them."""
         net = networks.load(s.network)
-        chosen = list(net.weights) if s.layer == "all" else [s.layer]
+        chosen = s.chosen()
         found = {id(net.weights[name]): self._range(s, name) for name in chosen}
         small = networks.quantize_weights(
-            net, _spec(s), lambda W, spec: found[id(W)], _rounding(s), chosen
+            net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), chosen
         )
         if s.activation_bits == "float":
             return small, small.network
@@ -280,7 +184,7 @@ class Quantize(Instrument):
         """Find scale and zero point of one layer, or the ones found before."""
         key = (s.network, name, s.bits, s.symmetric, s.granularity, s.method)
         W = networks.load(s.network).weights[name]
-        return self._kept(key, lambda: ranges.METHODS[s.method](W, _spec(s)))
+        return self._kept(key, lambda: ranges.METHODS[s.method](W, s.spec()))
 
     def _acting(self, name: str, bits: int) -> Network:
         """Calibrate the activations of a network, or return the calibrated one."""
@@ -326,12 +230,13 @@ class Quantize(Instrument):
             self._caches["float", name] = classes
         return self._caches["float", name]
 
-    def _limit(self, name: str, layer: str) -> float:
+    def _limit(self, s: QuantizeState | QuantizeResult) -> float:
         """Find the largest weight, a little rounded up: both ends of the weight axes."""
-        weights = networks.load(name).weights
-        chosen = weights.values() if layer == "all" else [weights[layer]]
+        weights = networks.load(s.network).weights
+        chosen = weights.values() if s.layer == "all" else [weights[s.layer]]
         return self._kept(
-            ("limit", name, layer), lambda: 1.04 * max(float(np.abs(W).max()) for W in chosen)
+            ("limit", s.network, s.layer),
+            lambda: 1.04 * max(float(np.abs(W).max()) for W in chosen),
         )
 
     def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
@@ -418,208 +323,17 @@ class Quantize(Instrument):
         self._caches: OrderedDict[Any, Any] = OrderedDict()
         networks.load(self.state.network)
         return [
-            self._weights_figure(),
-            self._stairs_figure(),
-            self._error_figure(),
-            self._curve_figure(),
-            self._flips_figure(),
+            weights_figure(self._limit, lambda r: _flat(networks.load(r.network), r.chosen)),
+            stairs_figure(self._limit),
+            error_figure(),
+            curve_figure(self._known),
+            flips_figure(lambda: self._test()[0]),
         ]
-
-    def _weights_figure(self) -> Figure:
-        art: dict[str, Any] = {}
-
-        def build(figure: Any) -> list[Any]:
-            ax = art["ax"] = plots.style.dress(
-                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "weight", "weights (log scale)"
-            )
-            art["before"] = plots.histogram(ax, np.zeros(1, int), np.array([0.0, 1.0]))
-            art["after"] = plots.levels(ax, np.zeros(1), np.zeros(1, int))
-            return [art["after"]]
-
-        def stage(r: QuantizeResult) -> None:
-            limit = self._limit(r.network, r.layer)
-            net = networks.load(r.network)
-            W = _flat(net, list(net.weights) if r.layer == "all" else [r.layer])
-            h = metrics.histogram(W, -limit, limit, 120)
-            art["before"].set_data(h.counts, h.edges)
-            art["ax"].set(xlim=(-limit, limit), ylim=(0.7, 1.6 * W.size))
-
-        return Figure(
-            "weights",
-            "Weights before and after",
-            size=(400, 240),
-            build=build,
-            draw=lambda r: plots.set_levels(art["after"], r.levels, r.level_counts),
-            key=lambda r: r.key[:3] + r.key[4:],  # not moved by bits of activations
-            scene=lambda r: (r.network, r.layer),
-            stage=stage,
-            caption=_swatch(plots.style.BEFORE)
-            + "float weights, in 120 bins &ensp; "
-            + _swatch(plots.style.AFTER, thin=True)
-            + "a stem a level, as high as the number of weights on it",
-            describe=lambda r: (
-                f"Histogram of the weights: a smooth bell before, "
-                f"{np.count_nonzero(r.level_counts)} separate levels after quantization."
-            ),
-        )
-
-    def _stairs_figure(self) -> Figure:
-        art: dict[str, Any] = {}
-
-        def build(figure: Any) -> list[Any]:
-            ax = art["ax"] = plots.style.dress(
-                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "weight before", "weight after"
-            )
-            x = np.zeros(1)
-            art["wide"] = plots.staircase(ax, x, x)
-            art["narrow"] = plots.staircase(ax, x, x, plots.style.ORANGE, "--")
-            return [art["narrow"], art["wide"]]
-
-        def stage(r: QuantizeResult) -> None:
-            limit = self._limit(r.network, r.layer)
-            art["x"] = np.linspace(-limit, limit, r.stairs.shape[1])
-            art["ax"].set(xlim=(-limit, limit), ylim=(-limit, limit))
-
-        def draw(r: QuantizeResult) -> None:
-            art["narrow"].set_data(art["x"], r.stairs[0])
-            art["wide"].set_data(art["x"], r.stairs[1])
-            art["narrow"].set_visible(r.steps[0] != r.steps[1])
-
-        return Figure(
-            "stairs",
-            "The quantizer as a staircase",
-            size=(400, 240),
-            build=build,
-            draw=draw,
-            key=lambda r: r.key[:3] + r.key[4:],
-            scene=lambda r: (r.network, r.layer),
-            stage=stage,
-            caption=_swatch(plots.style.AFTER, thin=True)
-            + "widest step &ensp; "
-            + _swatch(plots.style.ORANGE, thin=True)
-            + "narrowest step, dashed, where scales differ &ensp; grey: no quantization",
-            describe=lambda r: (
-                f"Staircase of the quantizer, steps of {r.steps[0]:.3g} to {r.steps[1]:.3g}."
-            ),
-        )
-
-    def _error_figure(self) -> Figure:
-        art: dict[str, Any] = {}
-        low, high, bins = ERRORS
-
-        def build(figure: Any) -> list[Any]:
-            ax = plots.style.dress(
-                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "error in steps", "relative frequency"
-            )
-            ax.set(xlim=(low, high), ylim=(0, 1.08), xticks=[-1, -0.5, 0, 0.5, 1])
-            art["error"] = plots.error_histogram(
-                ax, np.zeros(bins, int), np.linspace(low, high, bins + 1), plots.style.ERROR
-            )
-            (art["mean"],) = ax.plot([0, 0], [0, 1.08], color=plots.style.BLACK, lw=1.6)
-            return [art["error"], art["mean"]]
-
-        def draw(r: QuantizeResult) -> None:
-            art["error"].set_data(r.error_counts / max(1, r.error_counts.max()))
-            art["mean"].set_xdata([r.mean_error, r.mean_error])
-
-        return Figure(
-            "error",
-            "Error of the weights",
-            size=(400, 240),
-            build=build,
-            draw=draw,
-            key=lambda r: r.key[:3] + r.key[4:],
-            caption=_swatch(plots.style.ERROR)
-            + "after minus before, in steps &ensp; black line: mean &ensp; "
-            "dashed: half a step; beyond it lies what was clipped",
-            describe=lambda r: (
-                f"Histogram of the error in steps; its mean is {r.mean_error:.3f} steps."
-            ),
-        )
-
-    def _curve_figure(self) -> Figure:
-        art: dict[str, Any] = {}
-
-        def build(figure: Any) -> list[Any]:
-            ax = plots.style.dress(
-                figure.add_axes((0.13, 0.17, 0.85, 0.8)), "bits of weights", "accuracy (%)"
-            )
-            ax.set(xlim=(0.5, 16.5), xticks=[1, 2, 3, 4, 6, 8, 12, 16])
-            plots.odds_axis(ax, 5, 99.7, [10, 25, 50, 75, 90, 97, 99])
-            art["float"] = ax.axhline(99, color=plots.style.GREY, lw=0.9, ls=(0, (4, 3)))
-            art["curve"] = plots.curve(ax)
-            return list(art["curve"].artists)
-
-        def draw(r: QuantizeResult) -> None:
-            x, y, low, high, measured = self._points(r)
-            plots.set_curve(art["curve"], x, y, low, high, measured, now=float(r.bits))
-
-        return Figure(
-            "curve",
-            "Accuracy against bits",
-            size=(400, 240),
-            build=build,
-            draw=draw,
-            key=lambda r: (r.bits, self._points_key(r)),
-            scene=lambda r: r.network,
-            stage=lambda r: art["float"].set_ydata(
-                [100 * networks.card(r.network)["test"]["value"]] * 2
-            ),
-            caption=_swatch(plots.style.NOW, ring=True)
-            + "here &ensp; ○ estimated &ensp; ● measured on all 10,000 &ensp; dashed: float",
-            describe=lambda r: (
-                f"Accuracy against bits; at {r.bits} bits {100 * r.accuracy.value:.1f} %."
-            ),
-        )
-
-    def _flips_figure(self) -> Figure:
-        art: dict[str, Any] = {}
-
-        def build(figure: Any) -> list[Any]:
-            ax = figure.add_axes((0.01, 0.01, 0.98, 0.98))
-            art["grid"] = plots.image_grid(ax, 2, 5)
-            return list(art["grid"].artists)
-
-        def draw(r: QuantizeResult) -> None:
-            test, _ = self._test()
-            images = np.array([test.images[i, 0] for i, _, _ in r.flips]).reshape(-1, 28, 28)
-            words = [f"{was} → {now} (is {test.labels[i]})" for i, was, now in r.flips]
-            plots.set_image_grid(art["grid"], images, words)
-
-        return Figure(
-            "flips",
-            "Ten images whose prediction flipped",
-            size=(400, 214),
-            build=build,
-            draw=draw,
-            key=lambda r: (r.network, r.flips),
-            live=False,
-            caption="float network → quantized network (true digit)",
-            describe=lambda r: (
-                "Flipped predictions: "
-                + (", ".join(f"{was} became {now}" for _, was, now in r.flips) or "none")
-                + "."
-            ),
-        )
 
     def _known(self, r: QuantizeResult) -> list[QuantizeResult]:
         """List the results at every number of bits that are there already, bits ascending."""
         keys = ((*r.key[:2], bits, *r.key[3:]) for bits in BITS)
         return [self.results[key] for key in keys if key in self.results]
-
-    def _points_key(self, r: QuantizeResult) -> tuple[tuple[int, float, int], ...]:
-        return tuple((p.bits, p.accuracy.value, p.accuracy.n) for p in self._known(r))
-
-    def _points(self, r: QuantizeResult) -> tuple[np.ndarray, ...]:
-        known = self._known(r)
-        return (
-            np.array([float(p.bits) for p in known]),
-            *(
-                np.array([100 * getattr(p.accuracy, end) for p in known])
-                for end in ("value", "low", "high")
-            ),
-            np.array([p.full for p in known], dtype=bool),
-        )
 
     # -- what is taken away -----------------------------------------------------------
 
@@ -663,22 +377,6 @@ print("bytes", qlab.metrics.bytes_packed(small.network, small.qparams).total)
             "accuracy against bits": (["bits", "accuracy", "low", "high", "n", "bytes"], curve),
             "flipped": (["test image", "was", "is"], [list(flip) for flip in r.flips]),
         }
-
-
-@functools.cache
-def _available() -> list[str] | None:
-    return [name for name in NETWORKS if name in networks.ZOO] or None
-
-
-def _spec(s: QuantizeState) -> QuantSpec:
-    _, granularity = GRANULARITIES[s.granularity]
-    return QuantSpec(bits=s.bits, symmetric=s.symmetric, granularity=granularity)
-
-
-def _rounding(s: QuantizeState) -> core.Rounding:
-    if s.rounding == "stochastic":
-        return core.stochastic(np.random.default_rng(0))  # the same draw for the same state
-    return core.ROUNDINGS[s.rounding]
 
 
 def _flat(net: Network, chosen: list[str]) -> np.ndarray:
@@ -730,10 +428,3 @@ def _chunks(net: Network, start: int, n: int) -> Iterator[slice]:
     work = sum(row.macs for row in net.summary().rows[start:])
     size = int(np.clip(CHUNK / work, 50, 1000))
     return (slice(i, min(i + size, n)) for i in range(0, n, size))
-
-
-def _swatch(color: str, *, thin: bool = False, ring: bool = False) -> str:
-    """Draw a small square, bar or ring of a colour, for a caption."""
-    look = f"border:2px solid {color};border-radius:50%" if ring else f"background:{color}"
-    width = "width:0.25em;" if thin else ""
-    return f'<span class="qlab-key" style="{width}{look}" aria-hidden="true"></span>'

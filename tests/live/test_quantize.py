@@ -5,7 +5,8 @@ import pytest
 
 from qlab import core, data, metrics, networks, ranges
 from qlab.live import Quantize
-from qlab.live.quantize import GRANULARITIES, QuantizeState
+from qlab.live.quantize_pictures import points
+from qlab.live.quantize_state import GRANULARITIES, QuantizeState
 from tests.live.driving import (
     assert_control_moves_everything,
     assert_refuses_everything_hostile,
@@ -127,10 +128,10 @@ def test_flipped_images_are_those_whose_class_changed(quantize):
 def test_the_curve_fills_itself_first_hollow_then_solid(quantize):
     send(quantize, "layer", "fc3")
     send(quantize, "bits", 5)
-    x, _, _, _, measured = quantize._points(quantize.result)
+    x, _, _, _, measured = points(quantize._known(quantize.result))
     assert 5.0 in x and not measured[x == 5.0]
     quantize.settle()
-    x, y, low, high, measured = quantize._points(quantize.result)
+    x, y, low, high, measured = points(quantize._known(quantize.result))
     assert x.tolist() == list(range(1, 17)) and measured.all()
     assert (low <= y).all() and (y <= high).all()
     drawn = quantize.figures["curve"]
