@@ -90,4 +90,4 @@ def set_bars(
     begin, end = np.zeros((2, 2 * n - 1))
     begin[::2], end[::2] = start, start + lengths
     begin[1::2] = end[1::2] = start[1:]  # nothing in the gap
-    drawn.set_data(end, edges, begin)
+    drawn.set_data(end, edges, begin)  # type: ignore[arg-type]  # stubs know one baseline only

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from qlab.pruning.filters import filters
 from qlab.pruning.magnitude import magnitude
 from qlab.pruning.masks import Masks, Weights, keep_largest
-from qlab.pruning.neurons import neurons
+from qlab.pruning.neurons import neurons, row_norms
 from qlab.pruning.random import random
 
 METHODS: dict[str, Callable[..., Masks]] = {
@@ -24,4 +24,5 @@ __all__ = [
     "magnitude",
     "neurons",
     "random",
+    "row_norms",
 ]

@@ -66,6 +66,27 @@ def rows_of_largest_norm(function: str, W: Weights, sparsity: float | int, ndim:
 
 def _rows(W: Float[np.ndarray, "out ..."], sparsity: float | int) -> Bool[np.ndarray, "out ..."]:
     """Keep the rows of largest norm of one array."""
-    rows = W.reshape(len(W), int(np.prod(W.shape[1:]))).astype(np.float64)  # no under-/overflow
-    keep = keep_largest(np.sqrt(np.vecdot(rows, rows)), sparsity)  # (1)
+    keep = keep_largest(row_norms(W), sparsity)
     return np.broadcast_to(keep.reshape(-1, *[1] * (W.ndim - 1)), W.shape).copy()
+
+
+def row_norms(W: Float[np.ndarray, "out ..."]) -> Float[np.ndarray, " out"]:
+    """Score neurons or filters, equation 1.
+
+    Parameters
+    ----------
+    W
+        Weights of a layer; a row is all that belongs to one index of axis 0.
+
+    Returns
+    -------
+    norms
+        float64, at least 0.
+
+    Examples
+    --------
+    >>> row_norms(np.array([[3.0, 4.0], [1.0, 0.0]]))
+    array([5., 1.])
+    """
+    rows = W.reshape(len(W), int(np.prod(W.shape[1:]))).astype(np.float64)  # no under-/overflow
+    return np.sqrt(np.vecdot(rows, rows))  # (1)

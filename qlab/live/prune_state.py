@@ -1,0 +1,193 @@
+"""What the Prune instrument can be set to, and what one setting gives."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from qlab import metrics, networks
+from qlab.live.state import Choice, Real, State, Whole
+from qlab.metrics import Measured
+
+NETWORKS = {
+    "lenet_300_100": "LeNet-300-100",
+    "lenet_5": "LeNet-5",
+    "mlp_784_128_10": "784-128-10",
+}
+LAYERS = {  # of each network; the last one's neurons are the classes
+    "lenet_300_100": ("fc1", "fc2", "fc3"),
+    "lenet_5": ("conv1", "conv2", "fc1", "fc2"),
+    "mlp_784_128_10": ("fc1", "fc2"),
+}
+
+
+class PruneState(State):
+    """The settings of the Prune instrument."""
+
+    network = Choice(
+        "lenet_300_100",
+        NETWORKS,
+        label="Network",
+        help="A network trained on MNIST; its card tells how.",
+    )
+    sparsity = Real(
+        0.5,
+        0.0,
+        0.995,
+        0.005,
+        label="Sparsity",
+        help="The share that is set to zero: 0 keeps everything, 0.995 keeps one in 200.",
+    )
+    structure = Choice(
+        "weights",
+        {"weights": "Single weights", "neurons": "Whole neurons", "filters": "Whole filters"},
+        label="What is removed",
+        help="Single weights leave holes in a matrix; neurons and filters make it smaller.",
+    )
+    method = Choice(
+        "magnitude",
+        {"magnitude": "Smallest first", "random": "By lot"},
+        label="Which go",
+        help="The smallest by magnitude (rows by their L2 norm), or a random draw to compare with.",
+    )
+    scope = Choice(
+        "layer",
+        {"layer": "The same share of every layer", "global": "All layers ranked as one"},
+        label="Scope",
+        help="Ranked together, layers of many small weights lose more than the others.",
+    )
+    layer = Choice(
+        "all",
+        {"all": "All layers", **{name: name for name in ("fc1", "fc2", "fc3", "conv1", "conv2")}},
+        label="Layer",
+        help="Prune every layer, or one alone to see how sensitive it is.",
+    )
+    base = Choice(
+        "trained",
+        {"trained": "As trained", "tuned": "Fine-tuned here"},
+        label="Weights",
+        help="After fine-tuning: the network before it, or after. Prune again from either.",
+    )
+    epochs = Whole(
+        2, 1, 10, label="Epochs of fine-tuning", help="Passes over the 55,000 training images."
+    )
+
+    tuned = ""  # the network for which fine-tuned weights are there
+
+    def key(self) -> tuple[Any, ...]:
+        """All settings but the epochs, which change no result."""
+        return super().key()[:-1]
+
+    def elsewhere(self, sparsity: float | int, base: str) -> tuple[Any, ...]:
+        """Return the key of a copy with another sparsity and base, without making one."""
+        return ((key := self.key())[0], float(sparsity), *key[2:-1], base)
+
+    def allowed(self, name: str) -> list[Any] | None:
+        """Offer what makes sense beside the other settings; ``why`` says what is left out."""
+        whole_rows = self.structure != "weights"
+        match name:
+            case "network":
+                return _available()
+            case "structure":
+                has_filters = any(layer.startswith("conv") for layer in LAYERS[self.network])
+                return ["weights", "neurons", *["filters"] * has_filters]
+            case "method":
+                return ["magnitude"] if whole_rows else None
+            case "scope":
+                return ["layer"] if whole_rows or self.layer != "all" else None
+            case "layer":
+                return ["all", *self.candidates()]
+            case "base":
+                return ["trained", *["tuned"] * (self.tuned == self.network)]
+        return None
+
+    def candidates(self) -> tuple[str, ...]:
+        """Layers that this structure can be removed from; never the output layer's neurons."""
+        layers = LAYERS[self.network]
+        match self.structure:
+            case "neurons":
+                return tuple(name for name in layers[:-1] if name.startswith("fc"))
+            case "filters":
+                return tuple(name for name in layers if name.startswith("conv"))
+        return layers
+
+    def chosen(self) -> tuple[str, ...]:
+        """Layers that are pruned."""
+        return self.candidates() if self.layer == "all" else (self.layer,)
+
+    def why(self) -> str:
+        """Say in a sentence or two why a menu offers less than elsewhere."""
+        sentences = []
+        if "filters" not in (self.allowed("structure") or ()):
+            sentences.append(f"{NETWORKS[self.network]} has no convolutions, so no filters.")
+        if self.structure != "weights":
+            sentences.append(
+                "Neurons and filters are ranked by their L2 norm, each layer by itself; the ten "
+                "output neurons are the classes and always stay."
+            )
+        elif self.layer != "all":
+            sentences.append("Ranking layers as one needs more than one layer.")
+        return " ".join(sentences)
+
+
+@functools.cache
+def _available() -> list[str] | None:
+    return [name for name in NETWORKS if name in networks.ZOO] or None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerCut:
+    """One layer: how much of it goes, and where the cut lies.
+
+    Parameters
+    ----------
+    name
+        Of the layer.
+    weights, zeros
+        How many it has, and how many of them are zero.
+    kept
+        Histogram of the kept scores; scores are weights, or norms of rows.
+    thresholds
+        Where the cut is; none where nothing is cut by size.
+    """
+
+    name: str
+    weights: int
+    zeros: int
+    kept: np.ndarray
+    thresholds: tuple[float, ...]
+
+    @property
+    def sparsity(self) -> float:
+        """Share of zeros."""
+        return self.zeros / self.weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PruneResult:
+    """What one state gives: all that is written, and most of what is drawn."""
+
+    key: tuple[Any, ...]
+    state: PruneState  # a copy that will not move
+    layers: tuple[LayerCut, ...]
+    accuracy: Measured
+    reference: Measured  # the trained, dense network on the same images
+    sizes: dict[str, metrics.Bytes]  # dense, bitmap, relative_index, cut_out
+    macs: metrics.Macs
+    latency: dict[str, metrics.Latency] | None = None  # dense, pruned, cut_out
+
+    @property
+    def full(self) -> bool:
+        """True once all test images were used."""
+        return self.accuracy.source == "measured"
+
+    @property
+    def weights(self) -> int:
+        """Weights of all layers."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def zeros(self) -> int:
+        """Weights that are zero."""
+        return sum(layer.zeros for layer in self.layers)
