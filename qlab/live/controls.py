@@ -6,7 +6,8 @@ state's trait accepts it; all else is refused in one sentence, and the page is s
 what holds. Which control a trait gets follows from its kind:
 
     Whole → slider of whole numbers      Real → slider, logarithmic where the trait says so
-    Whole with another word → slider over its values      Choice → menu      Flag → box
+    Whole with another word → slider over its values      Real with stops → slider over these
+    Choice → menu      Flag → box
 """
 
 import logging
@@ -55,11 +56,15 @@ class Guarded:
             )
         if self.wire not in sync_data:
             return None
+        sent = sync_data[self.wire]
         try:
-            sent = sync_data[self.wire]
             value = self.meaning(sent)
-        except (ValueError, TypeError, IndexError):
-            value = sent
+        except (ValueError, TypeError, IndexError):  # an index without a meaning is no value
+            return self._put_back(
+                f"{self._trait}: {self._setting.expected} is expected, got {quoted(sent)}. "
+                f"It stays {getattr(self._state, self._trait)}.",
+                self.wire,
+            )
         try:
             self._setting.accepts(value)
         except ValueError:
@@ -132,6 +137,23 @@ class _Indexed(Guarded):
 
 class WordSlider(_Indexed, ipw.SelectionSlider):
     """A slider over numbers and one word."""
+
+
+class StopSlider(_Indexed, ipw.SelectionSlider):
+    """A slider over chosen numbers; another one that the state holds is put among them."""
+
+    def _show(self, value: Any) -> None:
+        setting = self._setting
+        assert isinstance(setting, Real)
+        options = stops(setting, value)
+        if options != self.options:
+            self.options = options
+        super()._show(value)
+
+
+def stops(setting: Real, value: float) -> tuple[tuple[str, float], ...]:
+    """List a slider's stops as (text, number), this value among them."""
+    return tuple((f"{x:.4g}{setting.unit}", x) for x in sorted({*setting.stops, value}))
 
 
 class Menu(_Indexed, ipw.Dropdown):
@@ -207,6 +229,8 @@ def control(state: State, trait: str, refuse: Refuse = log.warning) -> Any:
         case Whole():
             options = [(str(v), v) for v in setting.values]
             made = WordSlider(options=options, value=value, **words)
+        case Real() if setting.stops:
+            made = StopSlider(options=stops(setting, value), value=value, **words)
         case Real(log=True):
             ends = {"min": math.log10(setting.low), "max": math.log10(setting.high)}
             made = LogSlider(value=value, step=setting.step, **ends, **words)

@@ -33,6 +33,10 @@ from qlab.networks import Network
 IMAGES = 40  # to choose from, in either order
 SEARCHED = 2_000  # test images, the first ones, among which the most ambiguous are looked for
 CHUNK = 20  # images whose teacher's logits take about 4 ms
+# nearly logarithmic: 1 to 2 by 0.05, and twice the step in each octave after it
+STOPS = tuple(
+    round(2.0**octave * (1 + k / 20), 4) for octave in range(4) for k in range(20)
+) + tuple(float(T) for T in range(16, 31))
 TEMPERATURES = np.geomspace(1.0, 30.0, 41)  # of the curves
 HOT = 1e5  # a temperature at which the soft gradient has reached its limit, to nine digits
 
@@ -44,10 +48,10 @@ class DistilState(State):
         4.0,
         1.0,
         30.0,
-        0.01,
+        0.1,
         label="Temperature T",
         help="Logits are divided by T before the softmax: the higher, the softer the answers.",
-        log=True,
+        stops=STOPS,
     )
     alpha = Real(
         0.9,
@@ -60,30 +64,32 @@ class DistilState(State):
     student = Choice(
         "student_30",
         {
-            "student_30": "784-30-30-10, 24,790 parameters",
-            "student_100": "784-100-100-10, 89,610 parameters",
+            "student_30": "two layers of 30 units",
+            "student_100": "two layers of 100 units",
         },
         label="Student",
-        help="The small network. The teacher is 784-1200-1200-10, 2,395,210 parameters.",
+        help="784-30-30-10 has 24,790 parameters, 784-100-100-10 has 89,610; the teacher, "
+        "784-1200-1200-10, has 2,395,210.",
     )
     taught = Choice(
         "nearest",
         {
-            "nearest": "at the measured T nearest to the slider",
+            "nearest": "at the nearest measured T",
             "alone": "by the labels alone",
-            "here": "on this page, by you",
+            "here": "here, by you",
         },
         label="The student was taught",
-        help="Whose answers the bars show.",
+        help="Whose answers are compared with the teacher's.",
     )
     order = Choice(
         "first",
         {
-            "first": "the first 40 of the test split",
-            "ambiguous": "the 40 that the teacher finds most ambiguous",
+            "first": "first 40 of the test split",
+            "ambiguous": "40 most ambiguous ones",
         },
         label="Images",
-        help=f"Ambiguous: highest entropy at T = 1 among the first {SEARCHED:,} test images.",
+        help=f"Ambiguous for the teacher: highest entropy at T = 1 among the first {SEARCHED:,} "
+        "test images.",
     )
     image = Whole(
         0,
@@ -94,7 +100,7 @@ class DistilState(State):
     )
     scale = Choice(
         "linear",
-        {"linear": "0 to 1", "log": "decades, down to one in a million"},
+        {"linear": "0 to 1", "log": "decades, to one in a million"},
         label="Axis of probability",
         help="On decades even what a teacher says at T = 1 about wrong classes is seen.",
     )

@@ -50,8 +50,8 @@ class Pictures:
 
         return Figure(
             "digit",
-            "The image, and how undecided its two readers are",
-            size=(330, 230),
+            "One image, two readers",
+            size=(320, 230),
             build=build,
             draw=draw,
             key=lambda r: (r.index, r.temperature, r.shown.name),
@@ -76,7 +76,7 @@ class Pictures:
         return Figure(
             "answers",
             "Softened answers, class by class",
-            size=(480, 230),
+            size=(478, 230),
             build=build,
             draw=lambda r: plots.set_answers(self.answers, r.teacher, r.student, r.label),
             key=lambda r: (r.index, r.temperature, r.shown.name, r.scale),
@@ -89,12 +89,12 @@ class Pictures:
     def _pulls(self) -> Figure:
         def build(figure: Any) -> Any:
             axes = figure.add_axes((0.135, 0.165, 0.845, 0.79))
-            self.pulls = plots.pulls(dress(axes, "temperature T", "size of the gradient"))
+            self.pulls = plots.pulls(dress(axes, "temperature T", "norm of the gradient"))
             return self.pulls.artists
 
         return Figure(
             "pulls",
-            "How hard each part of the loss pulls at the student's logits",
+            "Gradient at the student’s logits",
             size=(400, 240),
             build=build,
             draw=lambda r: plots.set_pulls(
@@ -146,7 +146,7 @@ class Pictures:
 
         return Figure(
             "errors",
-            "Measured: how often the student errs on 10,000 test images",
+            "Students’ test error, measured",
             size=(400, 240),
             build=build,
             draw=draw,

@@ -11,6 +11,7 @@ trait refuses what it cannot mean, in one sentence that names expected and got:
 comes from outside. Listeners hear one call per offer, however many traits it moved.
 """
 
+import bisect
 import functools
 import json
 import math
@@ -154,6 +155,10 @@ class Real(Setting):
         True where factors, not differences, are what a hand should feel.
     unit
         Written after the number, for instance " %".
+    stops
+        Round numbers, ascending, for a slider that goes from one to the next (a page rounds to
+        the slider's steps what the kernel sets, and 4 is no step of a logarithmic slider). Any
+        other number that is set by code or by a link becomes a stop while it holds.
     """
 
     def __init__(
@@ -167,9 +172,11 @@ class Real(Setting):
         help: str,
         log: bool = False,
         unit: str = "",
+        stops: Sequence[float] = (),
     ) -> None:
         super().__init__(default, label=label, help=help)
         self.low, self.high, self.step, self.log, self.unit = low, high, step, log, unit
+        self.stops = tuple(stops)
 
     @property
     def expected(self) -> str:
@@ -178,6 +185,10 @@ class Real(Setting):
 
     def near(self, value: float | int, count: int = 30) -> list[float]:
         """List the slider's values around this one, nearest first."""
+        if self.stops:
+            place = bisect.bisect_left(self.stops, value)
+            around = self.stops[max(0, place - count) : place + count + 1]
+            return sorted(around, key=lambda x: abs(self.stops.index(x) - place))
         here = round((math.log10(value) if self.log else value) / self.step)
         offsets = sorted(range(-count, count + 1), key=abs)
         places = ((here + k) * self.step for k in offsets)

@@ -30,6 +30,8 @@ def stations(instrument: Instrument, trait: str) -> list[Any]:
         case Whole():
             values = setting.values
             return [values[0], values[len(values) // 2], values[-1]]
+        case Real() if setting.stops:
+            return [setting.stops[0], setting.stops[len(setting.stops) // 2], setting.stops[-1]]
         case Real(log=True):
             return [setting.low, round((setting.low * setting.high) ** 0.5, 3), setting.high]
         case Real():
