@@ -9,6 +9,7 @@ import numpy as np
 
 from qlab.live.figure import Figure
 from qlab.live.prune_state import LAYERS, PruneResult, PruneState
+from qlab.networks import card
 from qlab.plots.bars import bar_axis, bars, set_bars
 from qlab.plots.curve import curve, odds_axis, set_curve
 from qlab.plots.cut import GONE, HATCH, cut, set_all, set_cut
@@ -20,7 +21,7 @@ SIZE = (400, 288)
 TICKS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995)
 FORMATS = ("dense", "bitmap", "relative_index", "cut_out")
 FORMAT_NAMES = ("dense", "bitmap", "gaps", "cut out")
-ROW, GAP, HEAD = 100, 12, 18  # of the masks: lower row, between two, above each
+ROW, GAP, HEAD, LABEL = 100, 12, 18, 88  # of the masks: lower row, between, above, narrowest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +73,7 @@ class Pictures:
                 ax.text(0.012, 0.92, "", transform=ax.transAxes, va="top", weight="bold", color=INK)
                 for ax in self.panels
             ]
-            self.across = figure.text(0.555, 0.012, "", ha="center", color=INK, fontsize=TEXT)
+            self.across = figure.text(0.555, 0.022, "", ha="center", color=INK, fontsize=TEXT)
             self.up = figure.text(
                 0.002, 0.56, "", va="center", rotation=90, color=INK, fontsize=TEXT
             )
@@ -83,7 +84,7 @@ class Pictures:
             height = (top - bottom) / len(scores)
             rows = r.state.structure != "weights"
             self.across.set_text("L2 norm of a neuron or filter" if rows else "weight")
-            self.up.set_text(("neurons" if rows else "weights") + " (log scale)")
+            self.up.set_text(("rows" if rows else "weights") + " (log scale)")
             for i, ax in enumerate(self.panels):
                 shown = i < len(scores)
                 ax.set_visible(shown)
@@ -210,7 +211,9 @@ class Pictures:
             draw=draw,
             key=key,
             scene=lambda r: r.state.network,
-            stage=lambda r: self.dense.set_ydata([100 * r.reference.value] * 2),
+            stage=lambda r: self.dense.set_ydata(
+                [100 * card(r.state.network)["test"]["value"]] * 2
+            ),
             caption=_swatch(NOW, ring=True)
             + f"here &ensp; ○ estimated &ensp; ● all 10,000 &ensp; {_swatch(GREEN)}◆ fine-tuned "
             "&ensp; dashed: dense",
@@ -291,7 +294,7 @@ def _layout(shapes: Mapping[str, tuple[int, int]]) -> dict[str, Place]:
         )
     }
     for name, root in zip(below, roots, strict=True):
-        wide = int(room * root / sum(roots))
+        wide = LABEL + int((room - LABEL * len(below)) * root / sum(roots))
         places[name] = Place.fitting(
             label(name, *shapes[name]),
             shapes[name],

@@ -14,6 +14,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import StepPatch
+from matplotlib.ticker import LogLocator, NullLocator
 
 from qlab.plots.histogram import FLOOR
 from qlab.plots.style import AFTER, NOW
@@ -61,6 +62,8 @@ def cut(ax: Axes, color: str = AFTER) -> Cut:
     (array([2, 0, 2]), array([-0.5, -0.5,  nan,  0.5,  0.5,  nan]))
     """
     ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(numticks=3))
+    ax.yaxis.set_minor_locator(NullLocator())
     edges = np.array([0.0, 1.0])
     everything = ax.stairs(
         [FLOOR], edges, baseline=FLOOR, fill=True, fc=GONE, ec="white", hatch=HATCH, lw=0.0
@@ -87,7 +90,7 @@ def set_all(
     ax = drawn.everything.axes
     assert ax is not None
     ax.set_xlim(float(edges[0]), float(edges[-1]))
-    ax.set_ylim(FLOOR, 2.0 * max(1, int(counts.max(initial=1))))
+    ax.set_ylim(FLOOR, 2.0 * max(10, int(counts.max(initial=1))))
 
 
 def set_cut(
