@@ -46,9 +46,27 @@ ALPHA = 0.9  # of the grid of temperatures
 ALPHAS = (0.25, 0.5, 0.75, 1.0)  # at one temperature
 TEMPERATURE = 4
 SEEDS = (0, 1, 2, 3, 4)
-STUDENTS = {
-    "student_30": Plan(epochs=20, lr=2e-3),
-    "student_100": Plan(epochs=20),
+
+
+@dataclass(frozen=True)
+class Schooling:
+    """How the students of one shape are taught.
+
+    Parameters
+    ----------
+    plan
+        As in `fit`; its seed is replaced by each of `SEEDS`.
+    train_images
+        How many of the training images they see, the first ones.
+    """
+
+    plan: Plan
+    train_images: int
+
+
+STUDENTS = {  # one short of units, one short of images: they like different temperatures
+    "student_30": Schooling(Plan(epochs=12, lr=3e-3), 55_000),
+    "student_100": Schooling(Plan(epochs=40, lr=3e-3), 5_000),
 }
 
 
@@ -99,16 +117,22 @@ def train_students(names: Sequence[str], shop: Workshop) -> None:
     The stored student of a temperature is that of the first seed, not the best one: it stands for
     the grid, and picking it would be choosing.
     """
-    images, _ = shop.dataset.train
     teacher = networks.read(shop.folder / f"{TEACHER}.safetensors")
-    logits = teacher.predict(images, batch_size=1000)
     settings = [Setting(1.0, 0.0), *(Setting(float(T), ALPHA) for T in TEMPERATURES)]
     settings += [Setting(float(TEMPERATURE), α) for α in ALPHAS]
     path = shop.folder / "students.json"
-    grid = json.loads(path.read_text()) if path.exists() else {"runs": []}
-    runs = [run for run in grid["runs"] if run["student"] in STUDENTS]
+    runs: list[dict[str, Any]] = []
     for name in names:
-        plan, began = STUDENTS[name], time.perf_counter()
+        plan, n = STUDENTS[name].plan, STUDENTS[name].train_images
+        lessons = data.Dataset(
+            DATASET,
+            train=shop.dataset.train[:n],
+            calibration=lambda: shop.dataset.calibration,
+            validation=shop.dataset.validation,
+            test=shop.dataset.test,
+        )
+        logits = teacher.predict(lessons.train.images, batch_size=1000)
+        began = time.perf_counter()
 
         def on_epoch(epoch: int, accuracy: float, name: str = name, plan: Plan = plan) -> None:
             shop.say(f"{name}: epoch {epoch} of {plan.epochs}, mean validation {accuracy:.4f}")
@@ -116,14 +140,16 @@ def train_students(names: Sequence[str], shop: Workshop) -> None:
         def start(seed: int, name: str = name) -> Network:
             return networks.build(name, np.random.default_rng(seed))
 
-        students = train_grid(start, logits, shop.dataset, settings, SEEDS, plan, on_epoch)
-        runs = [run for run in runs if run["student"] != name]
+        students = train_grid(start, logits, lessons, settings, SEEDS, plan, on_epoch)
         for student in students:
             runs.append(_run(name, student, shop))
             if student.seed == SEEDS[0] and student.setting.alpha in (0.0, ALPHA):
-                _store_student(name, student, plan, shop)
+                _store_student(name, student, shop)
         shop.say(f"{name}: {len(students)} runs in {time.perf_counter() - began:.0f} s")
-    recipes = {name: {**asdict(plan), "seed": None} for name, plan in STUDENTS.items()}
+    if path.exists():  # the other students' runs stay
+        before = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        runs += [run for run in before if run["student"] in set(STUDENTS) - set(names)]
+    runs.sort(key=lambda run: list(STUDENTS).index(run["student"]))
     write_whole(
         path,
         _json(
@@ -135,7 +161,7 @@ def train_students(names: Sequence[str], shop: Workshop) -> None:
                 "alpha": ALPHA,
                 "alphas": list(ALPHAS),
                 "seeds": list(SEEDS),
-                "recipes": recipes,
+                "recipes": {name: _recipe(name) for name in STUDENTS},
                 "runs": runs,
             }
         ).encode(),
@@ -173,15 +199,23 @@ def _run(name: str, student: Student, shop: Workshop) -> dict[str, Any]:
     }
 
 
-def _store_student(name: str, student: Student, plan: Plan, shop: Workshop) -> None:
-    recipe = {
+def _recipe(name: str, seed: int | None = None) -> dict[str, Any]:
+    schooling = STUDENTS[name]
+    return {
         "dataset": DATASET,
-        "build_seed": student.seed,
+        "train_images": schooling.train_images,
+        **asdict(schooling.plan),
+        "seed": seed,
+    }
+
+
+def _store_student(name: str, student: Student, shop: Workshop) -> None:
+    recipe = {
         "teacher": TEACHER,
         "student": name,
         **_told(student.setting),
-        **asdict(plan),
-        "seed": student.seed,
+        "build_seed": student.seed,
+        **_recipe(name, student.seed),
     }
     stored = stored_name(name, student.setting)
     net = Network(stored, student.network.layers, student.network.input_shape)
