@@ -8,6 +8,8 @@ PY   := $(VENV)/bin/python
 PORT ?=
 comma := ,
 
+NOTEBOOKS := $(wildcard labs/*.ipynb apps/*.ipynb benchmarks/*.ipynb tests/e2e/apps/*.ipynb)
+
 # What lies in .venv is decided by pyproject.toml and constraints.txt alone.
 unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -45,8 +47,8 @@ test: $(TESTABLE) lint type ## everything that continuous integration runs
 lint: $(TESTABLE) ## style, stripped notebooks, and who imports whom
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(PY) -m nbstripout --verify --keep-id labs/*.ipynb apps/*.ipynb \
-	  || { echo 'lint: a notebook holds outputs. Run: $(PY) -m nbstripout --keep-id labs/*.ipynb apps/*.ipynb' >&2; exit 1; }
+	@$(PY) -m nbstripout --verify --keep-id $(NOTEBOOKS) \
+	  || { echo 'lint: a notebook holds outputs. Run: $(PY) -m nbstripout --keep-id $(NOTEBOOKS)' >&2; exit 1; }
 	@$(VENV)/bin/lint-imports
 
 type: $(TESTABLE) ## mypy, strict
