@@ -105,6 +105,7 @@ class Figure:
         self.image = ipw.Image(
             format="png" if grainy else "webp", width=str(size[0]), height=str(size[1])
         )
+        self.image.layout = {"width": f"{size[0]}px", "max_width": "100%", "height": "auto"}
         self.image.add_class("qlab-figure")
         self.image.add_class(f"qlab-figure-{name}")
         self.result: Any = None

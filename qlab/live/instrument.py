@@ -94,6 +94,7 @@ class Instrument(ipw.VBox):
             copies={"code": self.code},
             files={"csv": self._csv_file, "png": self._png_file, "svg": self._svg_file},
             on_link=self._follow,
+            on_density=lambda: self.worker.plan(self.plan(self.state.copy())),
             on_error=self.fail,
         )
         self.controls = {

@@ -33,6 +33,8 @@ class Page(anywidget.AnyWidget):
         What can be downloaded: name to a function that makes it.
     on_link
         Called once with the page's query string, from a page that has one.
+    on_density
+        Called when the screen turns out to have another pixel density.
     on_error
         Called with an exception that one of those functions raised.
     """
@@ -53,11 +55,12 @@ class Page(anywidget.AnyWidget):
         copies: dict[str, Callable[[], str]],
         files: dict[str, Maker],
         on_link: Callable[[str], None],
+        on_density: Callable[[], None],
         on_error: Callable[[Exception], None],
     ) -> None:
         super().__init__(app=in_voila(), name=name)
         self._copies, self._files = copies, files
-        self._on_link, self._on_error = on_link, on_error
+        self._on_link, self._on_density, self._on_error = on_link, on_density, on_error
         self._linked = False
         self.density = 1.0
         self.on_msg(self._hear)
@@ -93,7 +96,9 @@ class Page(anywidget.AnyWidget):
     def _greet(self, message: dict[str, Any]) -> None:
         density, search = message.get("density"), message.get("search")
         if isinstance(density, int | float) and 1 <= density <= 4:
-            self.density = 2.0 if density > 1.25 else 1.0
+            before, self.density = self.density, 2.0 if density > 1.25 else 1.0
+            if self.density != before:
+                self._on_density()
         if self.app and isinstance(search, str) and search.strip("?") and not self._linked:
             self._linked = True
             self._on_link(search)

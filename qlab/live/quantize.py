@@ -30,8 +30,9 @@ from qlab.networks import Network
 
 BITS = range(1, 17)
 BINS = 320  # of the weight histogram, about one a pixel
-WORK = 8e8  # multiply-accumulates that an estimate may cost, about 10 ms
-CHUNK = 1.3e8  # multiply-accumulates between two yields, about 4 ms
+WORK = 5e8  # multiply-accumulates that an estimate may cost, about 10 ms
+CHUNK = 1.3e8  # multiply-accumulates between two yields, 4 to 6 ms
+SLOW = 1e6  # multiply-accumulates an image: above, only states that were visited are measured
 FEWEST, MOST = 250, 1000  # images of an estimate
 
 
@@ -257,15 +258,17 @@ class Quantize(Instrument):
         yield self._settled_task()
         yield self._sketch(s, near)
         yield self._ahead_task(s)
-        for bits in near:
-            yield self._measure(s.copy(bits=bits))
-            yield self._redraw()
+        if _work(networks.load(s.network)) <= SLOW:
+            for bits in near:
+                yield self._measure(s.copy(bits=bits))
+                yield self._redraw()
 
     def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
         for bits in near:
             yield from self.result_of(s.copy(bits=bits))
             self.figures["curve"].show(self.result)
             yield
+        yield from self._redraw()
 
     def _redraw(self) -> Task:
         self.figures["curve"].sharpen(self.page.density)
@@ -417,14 +420,17 @@ def _share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measu
     return metrics.wilson(int(np.count_nonzero(right)), len(right), source)
 
 
+def _work(net: Network, start: int = 0) -> int:
+    """Count the multiply-accumulates of an image from a layer on."""
+    return sum(row.macs for row in net.summary().rows[start:])
+
+
 def _affordable(net: Network, start: int) -> int:
-    """How many images an estimate may use, in fifties."""
-    work = sum(row.macs for row in net.summary().rows[start:])
-    return int(np.clip(WORK / work // 50 * 50, FEWEST, MOST))
+    """Say how many images an estimate may use, in fifties."""
+    return int(np.clip(WORK / _work(net, start) // 50 * 50, FEWEST, MOST))
 
 
 def _chunks(net: Network, start: int, n: int) -> Iterator[slice]:
-    """Rows in pieces of about 4 ms."""
-    work = sum(row.macs for row in net.summary().rows[start:])
-    size = int(np.clip(CHUNK / work, 50, 1000))
+    """Cut rows into pieces of 4 to 6 ms."""
+    size = int(np.clip(CHUNK / _work(net, start), 50, 1000))
     return (slice(i, min(i + size, n)) for i in range(0, n, size))

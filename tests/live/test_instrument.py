@@ -1,8 +1,10 @@
 import asyncio
+import io
 import logging
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.live.driving import (
     assert_control_moves_everything,
@@ -166,6 +168,21 @@ def test_a_link_is_taken_from_the_page_once_and_in_an_app_only(toy):
     hello("?power=4")
     hello("?power=5")
     assert toy.state.power == 4 and toy.page.density == 2.0
+
+
+def test_pictures_at_rest_have_the_density_of_the_screen(toy):
+    def width():
+        return Image.open(io.BytesIO(toy.figures["power"].image.value)).width
+
+    toy.settle()
+    assert width() == 200
+    toy.page._handle_custom_msg({"do": "hello", "search": "", "density": 2}, [])
+    toy.settle()
+    assert width() == 400
+    send(toy, "power", 4)
+    assert width() == 200  # quick while the hand moves
+    toy.settle()
+    assert width() == 400
 
 
 def test_the_page_cannot_set_what_only_the_kernel_says(toy):
