@@ -9,9 +9,9 @@ errors by temperature are measured, never computed from the slider.
 """
 
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import ipywidgets as ipw
 import numpy as np
@@ -24,6 +24,7 @@ from qlab.live.distill_pictures import Pictures
 from qlab.live.distill_training import Own, Training
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
+from qlab.live.job import TRAINING
 from qlab.live.readout import Value
 from qlab.live.state import Choice, Real, State, Whole
 from qlab.live.worker import Task
@@ -33,10 +34,12 @@ from qlab.networks import Network
 IMAGES = 40  # to choose from, in either order
 SEARCHED = 2_000  # test images, the first ones, among which the most ambiguous are looked for
 CHUNK = 20  # images whose teacher's logits take about 4 ms
-# nearly logarithmic: 1 to 2 by 0.05, and twice the step in each octave after it
+# nearly logarithmic: 1 to 2 by 0.05, 2 to 4 by 0.1, …, the last octave by 1
 STOPS = tuple(
-    round(2.0**octave * (1 + k / 20), 4) for octave in range(4) for k in range(20)
-) + tuple(float(T) for T in range(16, 31))
+    float(round(low + k * step, 2))
+    for low, step, count in ((1, 0.05, 20), (2, 0.1, 20), (4, 0.2, 20), (8, 0.5, 16), (16, 1, 15))
+    for k in range(count)
+)
 TEMPERATURES = np.geomspace(1.0, 30.0, 41)  # of the curves
 HOT = 1e5  # a temperature at which the soft gradient has reached its limit, to nine digits
 
@@ -179,6 +182,7 @@ class Distil(Instrument):
         "class resembles it. The temperature decides how much of that is heard."
     )
     STATE = DistilState
+    PROGRAM: ClassVar[Sequence[str]] = TRAINING  # that trains
     SPOKEN = ("entropy_teacher", "entropy_student", "loss", "error")
     PRESETS = (
         Preset(
@@ -237,8 +241,12 @@ class Distil(Instrument):
             self.zoo.seeds,
             self._take,
             self.fail,
+            lambda words: self.page.describe({"learning": words}),
+            self.PROGRAM,
         )
-        return Pictures(self.zoo.alpha, self.zoo.temperature).figures()
+        self.training.density = lambda: self.page.density
+        self.pictures = Pictures(self.zoo.alpha, self.zoo.temperature)
+        return self.pictures.figures()
 
     def extras(self) -> list[ipw.Widget]:
         """Return the corner where a student is trained."""
@@ -327,8 +335,11 @@ class Distil(Instrument):
         return self._curves[known]
 
     def later(self, s: DistilState) -> Iterator[Task]:
-        """In the moments of rest: which images are ambiguous, then what the menus offer."""
+        """In the moments of rest: which images are ambiguous."""
         yield self._search()
+
+    def background(self, s: DistilState) -> Iterator[Task]:
+        """At last what the menus offer, so that a choice is as quick as a slider."""
         yield self._menus(s)
 
     def _menus(self, s: DistilState) -> Task:
@@ -347,7 +358,7 @@ class Distil(Instrument):
         grid, shown = r.grid, r.shown
 
         def derived(
-            name: str, label: str, value: float, form: str = "number", note: str = ""
+            name: str, label: str, value: float | int, form: str = "number", note: str = ""
         ) -> Value:
             return Value(
                 name=name, label=label, value=value, source="derived", form=form, note=note

@@ -108,7 +108,7 @@ class Pictures:
             ),
             caption=(
                 f"{_line(BLUE, 'solid')}soft part, α·T²·KL &nbsp; {_line(VERMILLION, 'dashed')}"
-                f"without T² &nbsp; {_line(GREY, 'dashed')}hard part, (1−α)·CE &nbsp; "
+                f"without T² &nbsp; {_mark(GREY, '─·─')}hard part, (1−α)·CE &nbsp; "
                 f"{_line(BLUE, 'dotted')}the soft part’s limit: matching logits"
             ),
         )
@@ -155,11 +155,11 @@ class Pictures:
             stage=stage,
             describe=lambda r: r.grid.words,
             caption=(
-                f"{_mark(BLUE, '●')}mean of the seeds, 95 % interval &nbsp; {_mark(BLUE, '·')}one "
-                f"seed &nbsp; {_mark(GREY, '▒')}no teacher &nbsp; {_mark(GREEN, '◆')}trained here "
-                f"(at its own T and α) &nbsp; {_mark(VERMILLION, '○')}shown above &nbsp; "
-                f"{_mark(INK, '┆')}T and α now. Cited from the zoo’s measured grid, α = 0.9 at "
-                "the left."
+                f"{_mark(BLUE, '●')}mean of the seeds, with 95 % interval &nbsp; "
+                f"{_mark(BLUE, '·')}one seed &nbsp; {_mark(GREY, '▒')}no teacher &nbsp; "
+                f"{_mark(GREEN, '◆')}trained here &nbsp; {_mark(VERMILLION, '○')}shown above "
+                f"&nbsp; {_mark(INK, '┆')}now. Cited from the zoo’s grid, left at α = "
+                f"{self.alpha:g}."
             ),
         )
 

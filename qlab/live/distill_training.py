@@ -104,6 +104,8 @@ class Training(ipw.Box):
         Called with each student that was trained to a measured end.
     on_error
         Called with an exception.
+    on_words
+        Called with what the live curve shows, in words.
     command
         Another program, for tests.
     """
@@ -114,11 +116,13 @@ class Training(ipw.Box):
         taken: Sequence[int],
         on_own: Callable[[Own], None],
         on_error: Callable[[Exception], None],
+        on_words: Callable[[str], None] = lambda words: None,
         command: Sequence[str] = TRAINING,
     ) -> None:
         self.recipe: dict[str, Any] = {}  # fields that replace the zoo's, for a shorter training
-        self.density = 1.0
-        self._settings, self._on_own, self._on_error = settings, on_own, on_error
+        self.density: Callable[[], float] = lambda: 1.0  # of the page's screen
+        self._settings, self._on_own = settings, on_own
+        self._on_error, self._on_words = on_error, on_words
         self._seed = max(taken, default=-1) + 1
         self._folder: Path | None = None
         self._asked: dict[str, Any] = {}
@@ -177,13 +181,16 @@ class Training(ipw.Box):
         )
 
     def _hear(self, event: Event) -> None:
+        heard = len(self.record.accuracies)
         self.record.hear(event)
+        ended = event["event"] in ("done", "stopped", "failed")
         if self.record.steps or self.record.accuracies:
             self.card.layout.display = ""
             self.figure.show(self.record)
-        if event["event"] in ("done", "stopped", "failed"):
-            if self.figure.result is not None:
-                self.figure.sharpen(self.density)
+            if ended or len(self.record.accuracies) != heard or len(self.record.steps) == 1:
+                self.figure.sharpen(self.density() if ended else 1.0)
+                self._on_words(self.figure.alt)
+        if ended:
             self._finish(event)
 
     def _finish(self, event: Event) -> None:

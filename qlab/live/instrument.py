@@ -233,7 +233,7 @@ class Instrument(ipw.VBox):
                 yield
             figure.sharpen(self.page.density)
             yield
-        self.page.alts = {name: figure.alt for name, figure in self.figures.items()}
+        self.page.describe({name: figure.alt for name, figure in self.figures.items()})
         self.page.said = self.readout.sentence(self.SPOKEN)
         self.settled = True
 

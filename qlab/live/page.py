@@ -69,6 +69,10 @@ class Page(anywidget.AnyWidget):
         """Take nothing from the page: it speaks through messages only."""
         log.warning("page: no setting is expected from the page, got %.80r", sync_data)
 
+    def describe(self, alts: dict[str, str]) -> None:
+        """Say what these figures show; the words of the others stay."""
+        self.alts = {**self.alts, **alts}
+
     def copy(self, name: str) -> None:
         """Put a text on the clipboard of the page."""
         self.send({"do": "copy", "name": name, "text": self._copies[name]()})
@@ -119,12 +123,4 @@ def link_of_the_page() -> str:
     """
     if not in_voila():
         return ""
-    if os.environ.get("VOILA_PREHEAT") == "True":
-        from voila.utils import get_query_string
-
-        try:
-            return get_query_string() or ""
-        except Exception:  # the page sends its link itself a moment later
-            log.exception("the link could not be read from the server")
-            return ""
-    return os.environ.get("QUERY_STRING", "")
+    return query_string()
