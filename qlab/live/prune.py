@@ -7,6 +7,7 @@ honestly, time is taken with a clock, and fine-tuning brings back what the cut t
 
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import ipywidgets as ipw
@@ -206,18 +207,23 @@ class Prune(Instrument):
 
     # -- idle work -------------------------------------------------------------------
 
-    def later(self, s: PruneState) -> Iterator[Task]:
-        """All test images here, the time here, then the curve as an estimate."""
+    def plan(self, s: PruneState) -> Iterator[Task]:
+        """Count, measure and time here; sketch the curve; prepare the slider; measure the curve."""
+        yield self._link_task()
+        yield self._count()
         yield self._measure(s)
+        yield self._settled_task()
         yield self._time(s)
         yield self._sketch(s)
-
-    def background(self, s: PruneState) -> Iterator[Task]:
-        """Measure the curve on all images, where that takes seconds and not minutes."""
+        yield self._ahead_task(s)
         if self._net(s).summary().macs < SLOW:
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield self._measure(s.copy(sparsity=sparsity))
                 yield self._redraw()
+
+    def _count(self) -> Task:
+        self.figures["cost"].show(self.result)
+        yield
 
     def _measure(self, s: PruneState) -> Task:
         result = yield from self.result_of(s)
@@ -238,7 +244,10 @@ class Prune(Instrument):
         variants = {"dense": self._net(s), "pruned": pruned, "cut_out": networks.shrink(pruned)}
         calls = {name: _Call(net, images) for name, net in variants.items()}
         latency = yield from metrics.latency_in_turns(calls, REPEATS)
-        self.improve(s, latency=latency)
+        self.results[s.key()] = timed = replace(self.results[s.key()], latency=latency)
+        if s.key() == self.state.key():
+            self.result = timed
+            self.clock.show(self.times(timed))  # no picture shows it
 
     def _sketch(self, s: PruneState) -> Task:
         bases = [s.base, *({"trained", *(s.allowed("base") or [])} - {s.base})]
@@ -247,6 +256,7 @@ class Prune(Instrument):
                 yield from self.result_of(s.copy(sparsity=sparsity, base=base))
                 self.figures["curve"].show(self.result)
                 yield
+        self.figures["curve"].sharpen(self.page.density)
 
     def _redraw(self) -> Task:
         self.figures["curve"].sharpen(self.page.density)
@@ -360,11 +370,11 @@ net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
 pruned = qlab.networks.prune(net, {call_of(s)})
 print("accuracy", qlab.metrics.accuracy(pruned, mnist.test).value)
 print("weights_kept", sum((w != 0).sum() for w in pruned.weights.values()))
-for form in ("dense", "bitmap", "relative_index"):
-    print("bytes_" + form, getattr(qlab.metrics, "bytes_" + form)(pruned).total)
+for name in ("bytes_dense", "bytes_bitmap", "bytes_relative_index"):
+    print(name, getattr(qlab.metrics, name)(pruned).total)
 print("bytes_cut_out", qlab.metrics.bytes_dense(qlab.networks.shrink(pruned)).total)
-print("macs_nonzero", qlab.metrics.macs(pruned).nonzero)
-print("macs_structural", qlab.metrics.macs(pruned).structural)
+macs = qlab.metrics.macs(pruned)
+print("macs_nonzero", macs.nonzero, "\\nmacs_structural", macs.structural)
 """
 
     def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:

@@ -70,7 +70,7 @@ class PruneState(State):
         help="After fine-tuning: the network before it, or after. Prune again from either.",
     )
     epochs = Whole(
-        2, 1, 10, label="Epochs of fine-tuning", help="Passes over the 55,000 training images."
+        3, 1, 10, label="Epochs of fine-tuning", help="Passes over the 55,000 training images."
     )
 
     tuned = ""  # the network for which fine-tuned weights are there

@@ -6,11 +6,14 @@ moves afterwards; where moving takes more than ``set_data``, a ``set_…`` funct
 
 from qlab.plots import style
 from qlab.plots.answers import Answers, answers, scale_answers, set_answers
+from qlab.plots.bars import bar_axis, bars, set_bars
 from qlab.plots.curve import Curve, curve, odds_axis, set_curve
+from qlab.plots.cut import Cut, cut, set_all, set_cut
 from qlab.plots.decades import decade_axis
 from qlab.plots.histogram import error_histogram, histogram, levels, set_levels
 from qlab.plots.images import Grid, image_grid, set_image_grid
 from qlab.plots.learning import Learning, learning, scale_learning, set_learning
+from qlab.plots.masks import mask_picture, mask_sheet, place_masks, set_mask
 from qlab.plots.meter import Meter, meter, set_meter
 from qlab.plots.staircase import staircase
 from qlab.plots.temperature import (
@@ -28,13 +31,17 @@ from qlab.plots.temperature import (
 __all__ = [
     "Answers",
     "Curve",
+    "Cut",
     "Errors",
     "Grid",
     "Learning",
     "Meter",
     "Pulls",
     "answers",
+    "bar_axis",
+    "bars",
     "curve",
+    "cut",
     "decade_axis",
     "error_histogram",
     "errors",
@@ -42,18 +49,25 @@ __all__ = [
     "image_grid",
     "learning",
     "levels",
+    "mask_picture",
+    "mask_sheet",
     "meter",
     "odds_axis",
+    "place_masks",
     "pulls",
     "scale_answers",
     "scale_learning",
+    "set_all",
     "set_answers",
+    "set_bars",
     "set_curve",
+    "set_cut",
     "set_errors",
     "set_here",
     "set_image_grid",
     "set_learning",
     "set_levels",
+    "set_mask",
     "set_meter",
     "set_own",
     "set_pulls",

@@ -147,8 +147,8 @@ class Pixels(AxesImage):
     """
 
     def make_image(
-        self, renderer: Any, magnification: float = 1.0, unsampled: bool = False
-    ) -> tuple[Any, float, float, Any]:
+        self, renderer: Any, magnification: float | int = 1.0, unsampled: bool = False
+    ) -> tuple[Any, float | int, float | int, Any]:
         """Return the pixels to draw and the corner they go to, as matplotlib asks."""
         box, array = self.get_window_extent(), self.get_array()
         assert array is not None
@@ -198,7 +198,7 @@ def mask_picture(ax: Axes) -> Pixels:
     >>> picture, place = mask_picture(ax), Place.fitting("fc2", (2, 3), 0, 0, height=20, width=30)
     >>> place_masks(ax, [picture], [place])
     >>> set_mask(picture, place, density(np.array([[True, False, True]] * 2), 1, 1))
-    >>> picture.get_array()[0, ::10, 0]
+    >>> np.asarray(picture.get_array())[0, ::10, 0]
     array([  0, 237,   0], dtype=uint8)
     """
     picture = Pixels(ax, interpolation="nearest", origin="upper", visible=False)
