@@ -15,6 +15,7 @@ ADDRESSED = {"README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md", 
 
 
 def lines_with_machine_paths(text: str) -> list[str]:
+    text = text.replace("/home/someone/", "")  # nobody's: what tests put into errors
     return [line.strip() for line in text.splitlines() if MACHINE_PATH.search(line)]
 
 
@@ -23,15 +24,14 @@ def test_every_room_has_tests_of_its_own() -> None:
     assert without == []
 
 
-def test_every_unit_test_file_names_a_module_that_exists() -> None:
-    orphans = []
+def test_every_unit_test_file_tests_the_room_whose_name_it_lies_under() -> None:
+    strangers = []
     for room in rooms():
+        imports = re.compile(rf"qlab\.{room}\b|from qlab import [^\n]*\b{room}\b|tests\.{room}\.")
         for path in (ROOT / "tests" / room).glob("test_*.py"):
-            name = path.stem.removeprefix("test_")
-            modules = {module.stem for module in (ROOT / "qlab" / room).rglob("*.py")}
-            if not any(name == module or name.startswith(f"{module}_") for module in modules):
-                orphans.append(f"{room}/{path.name}")
-    assert orphans == []
+            if not imports.search(path.read_text(encoding="utf-8")):
+                strangers.append(f"{room}/{path.name}")
+    assert strangers == []
 
 
 def test_no_file_is_larger_than_12_megabytes() -> None:
