@@ -44,9 +44,7 @@ EXTENSIONS = [
 ]
 
 
-def configuration(
-    folder: Path, *, preheat: float = 1, idle: float = 7200, limit: float = 32
-) -> Config:
+def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: int = 32) -> Config:
     """Write Voila's settings for a folder of apps.
 
     Parameters
@@ -84,10 +82,10 @@ def configuration(
     c.VoilaConfiguration.multi_kernel_manager_class = Kernels
     c.VoilaConfiguration.kernel_spec_manager_class = Specs
     c.VoilaConfiguration.preheat_kernel = preheat > 0
-    c.VoilaConfiguration.default_pool_size = int(preheat)
+    c.VoilaConfiguration.default_pool_size = preheat
     c.VoilaKernelManager.preheat_denylist = [FRONT]
-    c.Kernels.limit = int(limit)
-    c.Kernels.cull_idle_timeout = int(idle)
+    c.Kernels.limit = limit
+    c.Kernels.cull_idle_timeout = idle
     c.Kernels.cull_interval = 60
     c.Kernels.cull_connected = True
     c.KernelRestarter.restart_limit = 0  # a kernel that died stays dead; its page says so
@@ -165,7 +163,7 @@ class Apps(Voila):
 
 
 def serve(
-    folder: Path, *, port: int, ip: str, on_ready: Callable[[str], None], **settings: float
+    folder: Path, *, port: int, ip: str, on_ready: Callable[[str], None], **settings: int
 ) -> None:
     """Serve the apps in a folder until Ctrl-C.
 

@@ -37,14 +37,17 @@ FLAGS = [
 ]
 
 
+def flags() -> list[str]:
+    """Return what Chromium is started with: quiet, and without its sandbox as root."""
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*FLAGS, "--no-sandbox"] if root else FLAGS
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for the session; where none is installed, every test fails saying how."""
-    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=executable(), args=[*FLAGS, *root], headless=True
-        )
+        chromium = playwright.chromium.launch(executable_path=executable(), args=flags())
         yield chromium
         chromium.close()
 

@@ -39,6 +39,20 @@ def until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> 
     raise AssertionError(f"not within {seconds:g} s: {what or condition}")
 
 
+def kernels(pid: int) -> dict[str, psutil.Process]:
+    """Return the kernels below a server's process, by their id."""
+    found = {}
+    for child in psutil.Process(pid).children(recursive=True):
+        try:
+            words = child.cmdline()
+        except psutil.Error:
+            continue
+        if "ipykernel_launcher" in words:
+            file = Path(words[words.index("-f") + 1])
+            found[file.stem.removeprefix("kernel-")] = child
+    return found
+
+
 class Server:
     """``qlab apps`` on a free port; `first` is a statement that runs in its process before."""
 
@@ -71,16 +85,7 @@ class Server:
 
     def kernels(self) -> dict[str, psutil.Process]:
         """Return the kernels that run, warm ones included, by their id."""
-        found = {}
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            try:
-                words = child.cmdline()
-            except psutil.Error:
-                continue
-            if "ipykernel_launcher" in words:
-                file = Path(words[words.index("-f") + 1])
-                found[file.stem.removeprefix("kernel-")] = child
-        return found
+        return kernels(self.process.pid)
 
     def stop(self) -> int:
         """Press Ctrl-C and return the exit code."""

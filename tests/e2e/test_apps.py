@@ -1,0 +1,431 @@
+"""What every instrument's page does, with mouse and keys, in Chromium: each claim for each app."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import psutil
+import pytest
+
+from qlab.live import Distil, Instrument, Prune, Quantize
+from qlab.live.state import Choice, Flag, Real, Whole
+from tests.e2e.conftest import Visit
+from tests.e2e.harness import ROOT, App, Server, until
+
+APPS: dict[str, type[Instrument]] = {"quantize": Quantize, "prune": Prune, "distill": Distil}
+SLIDERS = {
+    name: [n for n, s in app.STATE.settings().items() if isinstance(s, Whole | Real)]
+    for name, app in APPS.items()
+}
+ABOUT_TRAINING = {"epochs"}  # settings of a training to come: they move no picture and no number
+FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature"}
+
+PICTURES = """() => Promise.all([...document.querySelectorAll("img.qlab-figure")]
+  .filter((image) => image.offsetParent)
+  .map(async (image) => {
+    await image.decode().catch(() => {});
+    const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
+    canvas.getContext("2d").drawImage(image, 0, 0);
+    const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    return new Uint32Array(pixels.data.buffer).reduce((h, word) => (Math.imul(h, 31) + word) | 0, 7);
+  }))"""
+NUMBERS = """() => Object.fromEntries([...document.querySelectorAll("output.qlab-value")]
+  .map((o) => [o.dataset.name, o.dataset.value]))"""
+SETTINGS = """() => [...document.querySelectorAll(".qlab-panel .qlab-control")].map((control) => {
+  const find = (kind) => control.querySelector(kind);
+  return find("select")?.selectedOptions[0]?.textContent ?? find("input")?.checked
+    ?? find(".noUi-handle")?.getAttribute("aria-valuenow");
+})"""
+
+each_app = pytest.mark.parametrize("name", APPS)
+
+
+def pictures(app: App) -> list[int]:
+    """A fingerprint of the pixels of every picture."""
+    return app.page.evaluate(PICTURES)
+
+
+def numbers(app: App) -> dict[str, str]:
+    """Every number on the page."""
+    return app.page.evaluate(NUMBERS)
+
+
+def settings(app: App) -> list[Any]:
+    """What every slider, menu and box stands at."""
+    return app.page.evaluate(SETTINGS)
+
+
+def message(app: App) -> str:
+    """The sentence that the page says about what it refused."""
+    found = app.page.locator(".qlab-message [role=alert]")
+    return found.inner_text() if found.count() else ""
+
+
+def assert_lives(app: App, name: str) -> None:
+    """A slider still moves numbers and pictures."""
+    before = numbers(app), pictures(app)
+    trait = FIRST[name]
+    handle = app.control(trait).locator(".noUi-handle").first
+    at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+    app.drag(trait, 0.0 if at_end else 1.0)
+    until(lambda: numbers(app) != before[0], what="numbers follow")
+    until(lambda: pictures(app) != before[1], what="pictures follow")
+
+
+@each_app
+def test_an_app_opens_clean_and_accessible(visit: Visit, name: str) -> None:
+    app = visit(name)
+    app.settle()
+    assert app.page.title().startswith(APPS[name].TITLE)
+    assert numbers(app)
+    assert len(set(pictures(app))) == len(pictures(app)) > 2
+    assert all(app.page.locator("img.qlab-figure:visible").evaluate_all("(a) => a.map((i) => i.alt)"))
+    assert message(app) == ""
+    assert app.violations() == []
+    app.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("name", "trait"), [(name, trait) for name in APPS for trait in SLIDERS[name]]
+)
+def test_a_slider_dragged_to_its_ends_and_middle_moves_pictures_and_numbers(
+    visit: Visit, name: str, trait: str
+) -> None:
+    app = visit(name)
+    app.settle()
+    handle = app.control(trait).locator(".noUi-handle").first
+    low, high = (float(handle.get_attribute(f"aria-value{end}") or "nan") for end in ("min", "max"))
+    reached = []
+    for fraction in (0.0, 1.0, 0.5, 0.0):
+        before, place = (numbers(app), pictures(app)), app.slider(trait)
+        app.drag(trait, fraction)
+        reached.append(app.slider(trait))
+        if reached[-1] != place and trait not in ABOUT_TRAINING:
+            until(lambda: numbers(app) != before[0], what=f"numbers at {reached}")
+            until(lambda: pictures(app) != before[1], what=f"pictures at {reached}")
+    assert (min(reached), max(reached)) == (low, high)
+    assert low < reached[2] < high
+    assert message(app) == ""
+    app.is_clean()
+
+
+@each_app
+def test_arrow_keys_move_a_slider_one_step_and_its_end_keys_to_its_ends(
+    visit: Visit, name: str
+) -> None:
+    app, trait = visit(name), FIRST[name]
+    app.settle()
+    before, place = (numbers(app), pictures(app)), app.slider(trait)
+    app.press(trait, "ArrowRight")
+    until(lambda: numbers(app) != before[0] and pictures(app) != before[1])
+    step = app.slider(trait) - place
+    assert step > 0
+    app.press(trait, "ArrowLeft", 2)
+    until(lambda: app.slider(trait) == pytest.approx(place - step, abs=step / 2))
+    handle = app.control(trait).locator(".noUi-handle").first
+    for key, end in (("End", "max"), ("Home", "min")):
+        app.press(trait, key)
+        until(lambda end=end: app.slider(trait) == float(handle.get_attribute(f"aria-value{end}")))
+
+
+@each_app
+def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -> None:
+    app = visit(name)
+    app.settle()
+    for trait, setting in APPS[name].STATE.settings().items():
+        if not isinstance(setting, Choice | Flag):
+            continue
+        before = numbers(app), pictures(app)
+        if isinstance(setting, Flag):
+            app.control(trait).locator("input").click()
+        else:
+            select = app.control(trait).locator("select")
+            if select.is_disabled():
+                continue  # one option alone makes sense here
+            here = select.evaluate("(s) => s.selectedIndex")
+            count = select.locator("option").count()
+            select.select_option(index=(here + 1) % count)
+        until(lambda before=before: (numbers(app), pictures(app)) != before, what=trait)
+        assert message(app) == "", trait
+    app.is_clean()
+
+
+@each_app
+def test_presets_set_the_controls_and_teach_and_reset_brings_back_the_start(
+    visit: Visit, name: str
+) -> None:
+    app = visit(name)
+    app.settle()
+    start = settings(app)
+    lesson = app.page.locator(".qlab-lesson p")
+    for preset in APPS[name].PRESETS:
+        app.choose("preset", preset.name)
+        until(lambda preset=preset: lesson.count() and lesson.inner_text() == preset.lesson)
+        before = numbers(app)
+    app.drag(FIRST[name], 0.3)
+    until(lambda: numbers(app) != before)
+    until(lambda: lesson.count() == 0 or lesson.inner_text() == "", what="the lesson goes")
+    app.click("reset")
+    until(lambda: settings(app) == start, what="the controls are back")
+    app.is_clean()
+
+
+@each_app
+def test_a_copied_link_opens_what_was_set_and_reloading_keeps_it(visit: Visit, name: str) -> None:
+    app, trait = visit(name), FIRST[name]
+    app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    app.drag(trait, 0.7)
+    app.choose("preset", APPS[name].PRESETS[1].name)
+    app.settle()
+    app.press(trait, "ArrowLeft", 2)
+    app.settle()
+    app.click("copy-link")
+    until(lambda: "copied" in app.page.locator(".qlab-told").inner_text())
+    link = app.page.evaluate("navigator.clipboard.readText()")
+    assert until(lambda: app.page.url == link, what="the address is the link")
+    expected = settings(app)[1:], numbers(app).keys()
+    app.page.reload()
+    app.page.wait_for_selector(".noUi-handle")
+    until(lambda: (settings(app)[1:], numbers(app).keys()) == expected, what="kept by reload")
+    other = visit(name, urlsplit(link).query)
+    until(lambda: (settings(other)[1:], numbers(other).keys()) == expected, what="kept by a link")
+    assert trait in parse_qs(urlsplit(link).query)
+    other.is_clean()
+
+
+@each_app
+def test_copied_code_runs_and_prints_the_numbers_of_the_page(visit: Visit, name: str) -> None:
+    app = visit(name)
+    app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    app.drag(FIRST[name], 0.2)
+    if "accuracy" in numbers(app):
+        until(lambda: app.output("accuracy").get("n") == "10000", 60)
+    app.settle()
+    app.click("copy-code")
+    until(lambda: "copied" in app.page.locator(".qlab-told").inner_text())
+    code = app.page.evaluate("navigator.clipboard.readText()")
+    shown = numbers(app)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    printed = dict(re.findall(r"^(\w+) +(\S+)$", done.stdout, flags=re.MULTILINE))
+    assert printed.keys() & shown.keys()
+    for number in printed.keys() & shown.keys():
+        # the page writes nine digits; sums in another order differ in the sixth
+        assert float(printed[number]) == pytest.approx(float(shown[number]), rel=1e-5), number
+
+
+@each_app
+def test_downloads_arrive_whole(visit: Visit, name: str) -> None:
+    app = visit(name)
+    app.settle()
+    files = {}
+    for kind in ("csv", "png", "svg"):
+        with app.page.expect_download() as arriving:
+            app.click(kind)
+        assert arriving.value.suggested_filename == f"qlab-{name}.{kind}"
+        files[kind] = Path(arriving.value.path()).read_bytes()
+    rows = list(csv.reader(io.StringIO(files["csv"].decode())))
+    assert rows[0] == ["setting", "value"]
+    assert {row[0] for row in rows if row} >= numbers(app).keys()
+    assert files["png"].startswith(b"\x89PNG")
+    assert len(files["png"]) > 10_000
+    assert ET.fromstring(files["svg"]).tag.endswith("svg")
+    app.is_clean()
+
+
+@each_app
+def test_a_phone_shows_everything_without_scrolling_sideways(phone: Visit, name: str) -> None:
+    app = phone(name)
+    app.settle()
+    assert app.page.evaluate("document.documentElement.scrollWidth") <= 390
+    for trait in SLIDERS[name]:
+        box = app.control(trait).bounding_box()
+        assert box, trait
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 390, trait
+    assert app.violations() == []
+    assert_lives(app, name)
+
+
+FOCUS = """() => {
+  const e = document.activeElement, style = getComputedStyle(e);
+  const control = e.closest(".qlab-control");
+  const hook = [...(control ?? e).classList].filter((c) => c.startsWith("qlab-")
+    && !["qlab-control", "qlab-button"].includes(c));
+  const box = e.getBoundingClientRect();
+  return { hook: hook[0] ?? e.tagName, seen: style.outlineStyle !== "none"
+    && parseFloat(style.outlineWidth) >= 2 && box.width > 0, tag: e.tagName };
+}"""
+
+
+@each_app
+def test_tab_reaches_every_control_in_order_and_shows_where_it_is(visit: Visit, name: str) -> None:
+    app = visit(name)
+    app.settle()
+    disabled = set()
+    for trait in APPS[name].STATE.settings():
+        select = app.control(trait).locator("select")
+        if select.count() and select.is_disabled():
+            disabled.add(trait)
+    reached: list[str] = []
+    for _ in range(60):
+        app.page.keyboard.press("Tab")
+        focus = app.page.evaluate(FOCUS)
+        if focus["tag"] == "BODY":
+            break
+        assert focus["seen"], f"no outline on {focus}"
+        if focus["hook"] not in reached:
+            reached.append(focus["hook"])
+    traits = [trait for trait in APPS[name].STATE.settings() if trait not in disabled]
+    buttons = ["reset", "copy-link", "copy-code", "csv", "png", "svg"]
+    expected = [f"qlab-{hook}" for hook in ("preset", *traits, *buttons)]
+    assert [hook for hook in reached if hook in expected] == expected
+
+
+@each_app
+def test_closing_the_tab_frees_the_kernel_and_no_page_loaded_torch(
+    visit: Visit, server: Server, name: str
+) -> None:
+    app = visit(name)
+    kernel = app.kernel
+    assert not has_torch(server.kernels()[kernel])
+    app.close()
+    until(lambda: kernel not in server.kernels(), 15, "the kernel ends")
+
+
+@each_app
+def test_a_killed_kernel_is_told_and_reload_mends_it(
+    visit: Visit, server: Server, name: str
+) -> None:
+    app = visit(name)
+    server.kernels()[app.kernel].kill()
+    banner = app.page.locator("#qlab-gone[role=alert]")
+    banner.wait_for(state="visible", timeout=15_000)
+    banner.get_by_role("button", name="Reload").click()
+    app.page.wait_for_selector(".noUi-handle")
+    app.page.wait_for_selector("output.qlab-value")
+    assert_lives(app, name)
+
+
+HOSTILE = {
+    "60 kB": "9" * 60_000,
+    "a null byte": "%00",
+    "a huge number": "1e9",
+    "a script": "%3Cscript%3Ealert(1)%3C/script%3E",
+}
+
+
+@each_app
+def test_a_hostile_link_leaves_the_defaults_and_says_one_sentence(visit: Visit, name: str) -> None:
+    app = visit(name)
+    app.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+    start = settings(app)
+    for kind, written in HOSTILE.items():
+        app.open(name, f"{FIRST[name]}={written}")
+        said = until(lambda: message(app), what=f"a sentence about {kind}")
+        assert 0 < len(said) < 300, kind
+        assert "Traceback" not in said
+        assert settings(app) == start, kind
+    assert_lives(app, name)
+    app.is_clean()
+
+
+# Keeps what the page sends to its kernel, and sends it once more with another value.
+FORGER = """(() => {
+  const Real = window.WebSocket, text = new TextDecoder(), bytes = new TextEncoder();
+  window.WebSocket = class extends Real {
+    send(data) {
+      if (data instanceof ArrayBuffer && text.decode(data).includes('"method":"update"'))
+        window.forged = (state) => super.send(forge(data, state));
+      super.send(data);
+    }
+  };
+  function forge(data, state) {
+    const view = new DataView(data), count = Number(view.getBigUint64(0, true));
+    const at = [...Array(count).keys()].map((i) => Number(view.getBigUint64(8 + 8 * i, true)));
+    const parts = at.slice(0, -1).map((from, i) => text.decode(data.slice(from, at[i + 1])));
+    const header = { ...JSON.parse(parts[1]), msg_id: crypto.randomUUID() };
+    const content = JSON.parse(parts[4]);
+    content.data.state = state;
+    parts[1] = JSON.stringify(header);
+    parts[4] = JSON.stringify(content);
+    const coded = parts.map((part) => bytes.encode(part)), first = 8 + 8 * (coded.length + 1);
+    const out = new Uint8Array(first + coded.reduce((sum, part) => sum + part.length, 0));
+    const written = new DataView(out.buffer);
+    written.setBigUint64(0, BigInt(coded.length + 1), true);
+    let place = first;
+    coded.forEach((part, i) => {
+      written.setBigUint64(8 + 8 * i, BigInt(place), true);
+      out.set(part, place);
+      place += part.length;
+    });
+    written.setBigUint64(8 + 8 * coded.length, BigInt(place), true);
+    return out.buffer;
+  }
+})()"""
+
+
+@each_app
+def test_a_forged_message_is_refused_in_a_sentence(visit: Visit, name: str) -> None:
+    app, trait = visit(), FIRST[name]
+    app.page.add_init_script(FORGER)
+    app.open(name)
+    app.drag(trait, 0.5)
+    app.settle()
+    expected = settings(app), numbers(app)
+    for state in ({"value": 1e9}, {"value": None}, {"value": "<script>"}, {"max": 99, "index": 99}):
+        app.page.evaluate(f"forged({json.dumps(state)})")
+        said = until(lambda: message(app), what=f"a sentence about {state}")
+        assert said.startswith(f"{trait}: "), said
+        assert (settings(app), numbers(app)) == expected, state
+        app.press(trait, "ArrowRight")
+        until(lambda: message(app) == "", what="the sentence goes")
+        app.press(trait, "ArrowLeft")
+        until(lambda: (settings(app), numbers(app)) == expected, what="the slider is back")
+    app.is_clean()
+
+
+def has_torch(process: psutil.Process) -> bool:
+    """Tell whether a process has loaded torch."""
+    return any("torch" in map.path for map in process.memory_maps(grouped=True))
+
+
+@pytest.mark.parametrize(("name", "query"), [("prune", "sparsity=0.9&epochs=5"), ("distill", "")])
+def test_a_training_shows_progress_leaves_the_page_usable_and_stops(
+    visit: Visit, server: Server, name: str, query: str
+) -> None:
+    app = visit(name, query)
+    app.settle()
+    kernel = server.kernels()[app.kernel]
+    app.click("start")
+    told = app.page.locator(".qlab-progress")
+    until(lambda: "Epoch" in told.inner_text(), 60, "progress is told")
+    assert app.page.locator(".qlab-progress progress").count() == 1
+    assert_lives(app, name)
+    app.click("stop")
+    until(lambda: told.inner_text().startswith("Stopped."), 60, "it says that it stopped")
+    until(lambda: not kernel.children(), 20, "the training program ended")
+    assert not has_torch(kernel)
+    assert app.page.locator(".qlab-start").is_enabled()
+    assert_lives(app, name)
+    app.is_clean()
+
+
+def test_a_tab_that_closes_ends_its_training(visit: Visit, server: Server) -> None:
+    app = visit("prune", "sparsity=0.9&epochs=5")
+    app.click("start")
+    kernel = server.kernels()[app.kernel]
+    programs = until(kernel.children, 20, "the training program starts")
+    app.close()
+    until(lambda: not any(map(psutil.Process.is_running, programs)), 20, "it ends")
+
+

@@ -1,0 +1,48 @@
+"""The server's settings and template let nothing in, nothing out, and no kernel linger."""
+
+import json
+import re
+from pathlib import Path
+
+from qlab.live.kernels import Connection, Kernels
+from qlab.live.server import SHARE, configuration
+
+TEMPLATE = SHARE / "voila" / "templates" / "qlab"
+
+
+def test_a_link_can_change_neither_template_nor_theme() -> None:
+    voila = configuration(Path()).VoilaConfiguration
+    assert voila.allow_template_override == voila.allow_theme_override == "NO"
+    assert voila.template == TEMPLATE.name
+    assert voila.show_tracebacks is False
+
+
+def test_only_the_scripts_that_apps_need_are_sent() -> None:
+    assert configuration(Path()).VoilaConfiguration.extension_allowlist == [
+        "@voila-dashboards/widgets-manager8",
+        "@jupyter-widgets/jupyterlab-manager",
+        "anywidget",
+    ]
+
+
+def test_kernels_are_bounded_and_a_dead_one_is_not_restarted() -> None:
+    c = configuration(Path(), preheat=2, idle=600, limit=5)
+    assert c.VoilaConfiguration.default_pool_size == 2
+    assert (c.Kernels.cull_idle_timeout, c.Kernels.cull_connected, c.Kernels.limit) == (
+        600,
+        True,
+        5,
+    )
+    assert c.KernelRestarter.restart_limit == 0
+    assert c.Voila.kernel_websocket_connection_class is Connection
+    assert c.VoilaConfiguration.multi_kernel_manager_class is Kernels
+
+
+def test_the_template_names_no_other_host() -> None:
+    for path in TEMPLATE.iterdir():
+        hosts = re.findall(r"https?://([\w.-]+)", path.read_text(encoding="utf-8"))
+        assert set(hosts) <= {"www.w3.org"}, path.name  # a namespace, never asked
+
+
+def test_the_template_extends_lab() -> None:
+    assert json.loads((TEMPLATE / "conf.json").read_text())["base_template"] == "lab"
