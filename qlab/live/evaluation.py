@@ -6,17 +6,18 @@ pieces of about 5 ms, between which the page is heard.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable
 from typing import Any, Literal
 
 import numpy as np
 
 from qlab import data, metrics
+from qlab.live.worker import finish
 from qlab.metrics import Measured
 from qlab.networks import Network
 
-WORK = 8e8  # multiply-accumulates that an estimate may cost, about 10 ms
-PIECE = 3e8  # and a piece of the whole split
+WORK = 5e8  # multiply-accumulates that an estimate may cost, about 10 ms
+PIECE = 1.3e8  # and a piece between two yields, 4 to 6 ms
 FEWEST, MOST = 250, 1000  # images of an estimate
 KEPT = 32  # prefixes and answers, at most 3 MB each
 
@@ -39,16 +40,17 @@ class Evaluation:
 
     def draw(self, net: Network, start: int = 0) -> np.ndarray:
         """Return the rows of the test split that an estimate uses, in a fixed random order."""
-        work = sum(row.macs for row in net.summary().rows[start:])
-        return self.order[: int(np.clip(WORK / max(1, work) // 50 * 50, FEWEST, MOST))]
+        return self.order[: int(np.clip(WORK / work(net, start) // 50 * 50, FEWEST, MOST))]
 
-    def estimate(self, net: Network, start: int = 0, before: Hashable = None) -> Measured:
-        """Measure on a draw.
+    def classes(
+        self, net: Network, start: int = 0, before: Hashable = None
+    ) -> Generator[None, None, np.ndarray]:
+        """Predict the classes of a draw, in pieces.
 
         Parameters
         ----------
         net
-            Whose accuracy.
+            Whose answers.
         start
             The first layer that differs from what ``before`` names.
         before
@@ -58,41 +60,50 @@ class Evaluation:
         images = self.keep(("images", len(rows)), lambda: self.test.images[rows])
         if start > 0:
             images = self.keep((before, start, len(rows)), lambda: net.run(images, 0, start))
-        right = net.run(images, start).argmax(axis=1) == self.test.labels[rows]
-        return _share(right, "estimated")
+        return (yield from _classes(net, images, start))
+
+    def all_classes(self, net: Network) -> Generator[None, None, np.ndarray]:
+        """Predict the classes of all test images, in pieces."""
+        return (yield from _classes(net, self.test.images, 0))
+
+    def reference_classes(self, name: Hashable, net: Network, rows: np.ndarray) -> np.ndarray:
+        """Predict with what others are compared with, on the same draw; once for each name."""
+        whole = self._kept.get(("classes", name))
+        if whole is not None:
+            return whole[rows]
+        images = self.test.images
+        return self.keep(
+            ("classes", name, len(rows)), lambda: net.predict(images[rows]).argmax(axis=1)
+        )
+
+    def all_reference_classes(
+        self, name: Hashable, net: Network
+    ) -> Generator[None, None, np.ndarray]:
+        """Predict with what others are compared with, on all images; once for each name."""
+        if ("classes", name) not in self._kept:
+            found = yield from self.all_classes(net)
+            self.keep(("classes", name), lambda: found)
+        return self._kept["classes", name]
+
+    def estimate(self, net: Network, start: int = 0, before: Hashable = None) -> Measured:
+        """Measure the accuracy on a draw; parameters as for ``classes``."""
+        found = finish(self.classes(net, start, before))
+        return share(found == self.test.labels[self.draw(net, start)], "estimated")
 
     def measure(self, net: Network) -> Generator[None, None, Measured]:
-        """Measure on all test images, in pieces."""
-        right = yield from self._right(net)
-        return _share(right, "measured")
+        """Measure the accuracy on all test images, in pieces."""
+        found = yield from self.all_classes(net)
+        return share(found == self.test.labels, "measured")
 
     def reference(self, name: Hashable, net: Network, rows: np.ndarray) -> Measured:
         """Measure what others are compared with, on the same draw; once for each name."""
-        whole = self._kept.get(("right", name))
-        if whole is None:
-            images, labels = self.test.images, self.test.labels
-            return self.keep(
-                ("reference", name, len(rows)),
-                lambda: _share(
-                    net.predict(images[rows]).argmax(axis=1) == labels[rows], "estimated"
-                ),
-            )
-        return _share(whole[rows], "estimated")
+        found = self.reference_classes(name, net, rows)
+        return share(found == self.test.labels[rows], "estimated")
 
     def measure_reference(self, name: Hashable, net: Network) -> Generator[None, None, Measured]:
         """Measure what others are compared with, on all test images; once for each name."""
-        if ("right", name) not in self._kept:
-            right = yield from self._right(net)
-            self.keep(("right", name), lambda: right)
-        return _share(self._kept["right", name], "measured")
-
-    def _right(self, net: Network) -> Generator[None, None, np.ndarray]:
-        right = np.empty(len(self.test), dtype=bool)
-        for rows in _pieces(net, len(right)):
-            classes = net.predict(self.test.images[rows]).argmax(axis=1)
-            right[rows] = classes == self.test.labels[rows]
-            yield
-        return right
+        found = yield from self.all_reference_classes(name, net)
+        return share(found == self.test.labels, "measured")
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made for this key before, or make it."""
@@ -109,11 +120,20 @@ class Evaluation:
             del self._kept[kept]
 
 
-def _pieces(net: Network, n: int) -> Iterator[slice]:
-    work = sum(row.macs for row in net.summary().rows)
-    size = int(np.clip(PIECE / work, 50, 500))
-    return (slice(i, i + size) for i in range(0, n, size))
+def work(net: Network, start: int = 0) -> int:
+    """Count the multiply-accumulates of one image from a layer on."""
+    return max(1, sum(row.macs for row in net.summary().rows[start:]))
 
 
-def _share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measured:
+def share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measured:
+    """Turn answers, right or wrong, into their share with its interval."""
     return metrics.wilson(int(np.count_nonzero(right)), len(right), source)
+
+
+def _classes(net: Network, images: np.ndarray, start: int) -> Generator[None, None, np.ndarray]:
+    size = int(np.clip(PIECE / work(net, start), 50, 1000))
+    found = np.empty(len(images), dtype=np.int64)
+    for i in range(0, len(images), size):
+        found[i : i + size] = net.run(images[i : i + size], start).argmax(axis=1)
+        yield
+    return found

@@ -4,14 +4,15 @@ The weights fall onto levels, the staircase gets its treads, the error its shape
 accuracy is measured: at once on a fixed random draw of the test images, then on all.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, Literal
+import functools
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import numpy as np
 
 from qlab import core, data, metrics, networks, ranges
 from qlab.core import PerTensor, QParams, QuantSpec
+from qlab.live.evaluation import Evaluation, share, work
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.quantize_pictures import (
@@ -25,15 +26,11 @@ from qlab.live.quantize_pictures import (
 from qlab.live.quantize_state import GRANULARITIES, QuantizeResult, QuantizeState
 from qlab.live.readout import Value
 from qlab.live.worker import Task
-from qlab.metrics import Measured
 from qlab.networks import Network
 
 BITS = range(1, 17)
 BINS = 320  # of the weight histogram, about one a pixel
-WORK = 5e8  # multiply-accumulates that an estimate may cost, about 10 ms
-CHUNK = 1.3e8  # multiply-accumulates between two yields, 4 to 6 ms
 SLOW = 1e6  # multiply-accumulates an image: above, only states that were visited are measured
-FEWEST, MOST = 250, 1000  # images of an estimate
 
 
 class Quantize(Instrument):
@@ -93,7 +90,7 @@ class Quantize(Instrument):
         net = networks.load(s.network)
         chosen = s.chosen()
         for name in chosen:
-            self._range(s, name)
+            _range(s.network, name, s.spec(), s.method)
             yield
         small, acting = self._quantized(s)
         yield
@@ -113,17 +110,11 @@ class Quantize(Instrument):
         stairs = np.stack([core.fake_quantize(x, q, s.rounding_function()) for q in (narrow, wide)])
         yield
 
-        test, order = self._test()
         start = min(acting.index(name) for name in chosen) if s.activation_bits == "float" else 0
-        n = _affordable(acting, start)
-        labels = test.labels[order[:n]]
-        entering = self._prefix(acting, s, start, n)
-        yield
-        now = np.empty(n, dtype=np.int64)
-        for rows in _chunks(acting, start, n):
-            now[rows] = acting.run(entering[rows], start).argmax(axis=1)
-            yield
-        was = self._float_classes(s.network, order[:n])
+        now = yield from self.evaluation.classes(acting, start, before=s.network)
+        rows = self.evaluation.draw(acting, start)
+        labels = self.evaluation.test.labels[rows]
+        was = self.evaluation.reference_classes(s.network, net, rows)
         yield
         flipped = np.flatnonzero(now != was)
         return QuantizeResult(
@@ -132,10 +123,10 @@ class Quantize(Instrument):
             layer=s.layer,
             chosen=chosen,
             bits=s.bits,
-            accuracy=_share(now == labels, "estimated"),
-            reference=_share(was == labels, "estimated"),
-            flipped=_share(now != was, "estimated"),
-            flips=tuple((int(order[i]), int(was[i]), int(now[i])) for i in flipped[:10]),
+            accuracy=share(now == labels, "estimated"),
+            reference=share(was == labels, "estimated"),
+            flipped=share(now != was, "estimated"),
+            flips=tuple((int(rows[i]), int(was[i]), int(now[i])) for i in flipped[:10]),
             errors=errors,
             error_counts=error_counts,
             mean_error=float(in_steps.mean()),
@@ -152,19 +143,16 @@ class Quantize(Instrument):
         result = yield from self.result_of(s)
         if result.full:
             return
-        test, _ = self._test()
-        was = yield from self._all_float_classes(s.network)
+        net, labels = networks.load(s.network), self.evaluation.test.labels
+        was = yield from self.evaluation.all_reference_classes(s.network, net)
         _, acting = self._quantized(s)
-        now = np.empty_like(was)
-        for rows in _chunks(acting, 0, len(test)):
-            now[rows] = acting.predict(test.images[rows]).argmax(axis=1)
-            yield
+        now = yield from self.evaluation.all_classes(acting)
         flipped = np.flatnonzero(now != was)
         self.improve(
             s,
-            accuracy=_share(now == test.labels, "measured"),
-            reference=_share(was == test.labels, "measured"),
-            flipped=_share(now != was, "measured"),
+            accuracy=share(now == labels, "measured"),
+            reference=share(was == labels, "measured"),
+            flipped=share(now != was, "measured"),
             flips=tuple((int(i), int(was[i]), int(now[i])) for i in flipped[:10]),
         )
 
@@ -172,7 +160,9 @@ class Quantize(Instrument):
         """Return the quantized weights, and the network that infers with them."""
         net = networks.load(s.network)
         chosen = s.chosen()
-        found = {id(net.weights[name]): self._range(s, name) for name in chosen}
+        found = {
+            id(net.weights[name]): _range(s.network, name, s.spec(), s.method) for name in chosen
+        }
         small = networks.quantize_weights(
             net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), chosen
         )
@@ -181,15 +171,9 @@ class Quantize(Instrument):
         acting = self._acting(s.network, s.activation_bits)
         return small, acting.with_weights({k: small.network.weights[k] for k in chosen})
 
-    def _range(self, s: QuantizeState, name: str) -> QParams:
-        """Find scale and zero point of one layer, or the ones found before."""
-        key = (s.network, name, s.bits, s.symmetric, s.granularity, s.method)
-        W = networks.load(s.network).weights[name]
-        return self._kept(key, lambda: ranges.METHODS[s.method](W, s.spec()))
-
     def _acting(self, name: str, bits: int) -> Network:
         """Calibrate the activations of a network, or return the calibrated one."""
-        return self._kept(
+        return self.evaluation.keep(
             ("acting", name, bits),
             lambda: networks.quantize_activations(
                 networks.load(name),
@@ -198,55 +182,14 @@ class Quantize(Instrument):
             ),
         )
 
-    def _prefix(self, net: Network, s: QuantizeState, start: int, n: int) -> np.ndarray:
-        """Return what enters layer ``start`` for the images of an estimate."""
-        test, order = self._test()
-        images = self._kept(("images", n), lambda: test.images[order[:n]])
-        if start == 0:
-            return images
-        return self._kept(("prefix", s.network, start, n), lambda: net.run(images, 0, start))
-
-    def _test(self) -> tuple[data.Split, np.ndarray]:
-        """Return the test split, and the fixed random order from which estimates draw."""
-        test = data.load("mnist").test
-        order = self._kept("order", lambda: np.random.default_rng(0).permutation(len(test)))
-        return test, order
-
-    def _float_classes(self, name: str, rows: np.ndarray) -> np.ndarray:
-        whole = self._caches.get(("float", name))
-        if whole is not None:
-            return whole[rows]
-        images = self._kept(("images", len(rows)), lambda: self._test()[0].images[rows])
-        return self._kept(
-            ("float", name, len(rows)), lambda: networks.load(name).predict(images).argmax(axis=1)
-        )
-
-    def _all_float_classes(self, name: str) -> Generator[None, None, np.ndarray]:
-        net, test = networks.load(name), self._test()[0]
-        if ("float", name) not in self._caches:
-            classes = np.empty(len(test), dtype=np.int64)
-            for rows in _chunks(net, 0, len(test)):
-                classes[rows] = net.predict(test.images[rows]).argmax(axis=1)
-                yield
-            self._caches["float", name] = classes
-        return self._caches["float", name]
-
     def _limit(self, s: QuantizeState | QuantizeResult) -> float:
         """Find the largest weight, a little rounded up: both ends of the weight axes."""
         weights = networks.load(s.network).weights
         chosen = weights.values() if s.layer == "all" else [weights[s.layer]]
-        return self._kept(
+        return self.evaluation.keep(
             ("limit", s.network, s.layer),
             lambda: 1.04 * max(float(np.abs(W).max()) for W in chosen),
         )
-
-    def _kept(self, key: Any, make: Callable[[], Any]) -> Any:
-        if key not in self._caches:
-            self._caches[key] = make()
-            if len(self._caches) > 256:
-                self._caches.popitem(last=False)
-        self._caches.move_to_end(key)
-        return self._caches[key]
 
     # -- idle work -------------------------------------------------------------------
 
@@ -258,7 +201,7 @@ class Quantize(Instrument):
         yield self._settled_task()
         yield self._sketch(s, near)
         yield self._ahead_task(s)
-        if _work(networks.load(s.network)) <= SLOW:
+        if work(networks.load(s.network)) <= SLOW:
             for bits in near:
                 yield self._measure(s.copy(bits=bits))
                 yield self._redraw()
@@ -323,14 +266,14 @@ class Quantize(Instrument):
 
     def build(self) -> list[Figure]:
         """Make the five pictures."""
-        self._caches: OrderedDict[Any, Any] = OrderedDict()
+        self.evaluation = Evaluation()
         networks.load(self.state.network)
         return [
             weights_figure(self._limit, lambda r: _flat(networks.load(r.network), r.chosen)),
             stairs_figure(self._limit),
             error_figure(),
             curve_figure(self._known),
-            flips_figure(lambda: self._test()[0]),
+            flips_figure(lambda: self.evaluation.test),
         ]
 
     def _known(self, r: QuantizeResult) -> list[QuantizeResult]:
@@ -382,6 +325,12 @@ print("bytes", qlab.metrics.bytes_packed(small.network, small.qparams).total)
         }
 
 
+@functools.lru_cache(maxsize=256)
+def _range(network: str, layer: str, spec: QuantSpec, method: str) -> QParams:
+    """Find scale and zero point of one layer, or the ones found before."""
+    return ranges.METHODS[method](networks.load(network).weights[layer], spec)
+
+
 def _flat(net: Network, chosen: list[str]) -> np.ndarray:
     weights = [net.weights[name].ravel() for name in chosen]
     return weights[0] if len(weights) == 1 else np.concatenate(weights)
@@ -414,23 +363,3 @@ def _extreme_scales(qparams: Any) -> tuple[QParams, QParams]:
     ends = (int(scale.argmin()), int(scale.argmax()))
     narrow, wide = (QParams(np.array(scale[i]), np.array(zero[i]), one) for i in ends)
     return narrow, wide
-
-
-def _share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measured:
-    return metrics.wilson(int(np.count_nonzero(right)), len(right), source)
-
-
-def _work(net: Network, start: int = 0) -> int:
-    """Count the multiply-accumulates of an image from a layer on."""
-    return sum(row.macs for row in net.summary().rows[start:])
-
-
-def _affordable(net: Network, start: int) -> int:
-    """Say how many images an estimate may use, in fifties."""
-    return int(np.clip(WORK / _work(net, start) // 50 * 50, FEWEST, MOST))
-
-
-def _chunks(net: Network, start: int, n: int) -> Iterator[slice]:
-    """Cut rows into pieces of 4 to 6 ms."""
-    size = int(np.clip(CHUNK / _work(net, start), 50, 1000))
-    return (slice(i, min(i + size, n)) for i in range(0, n, size))
