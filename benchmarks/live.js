@@ -1,0 +1,82 @@
+// The stop-watch inside the page: from the event of the hand to pictures whose pixels changed.
+//
+// A picture counts as shown when the frame that paints it has been handed over: its `load` event
+// (fetched and decoded), then the next animation frame, then the first task after that frame.
+// Whether its pixels changed is looked at afterwards, outside the measured time.
+(() => {
+  const eye = { start: 0, last: 0, paints: [], kept: new Map() };
+  const name = (image) => [...image.classList].find((c) => c.startsWith("qlab-figure-")) || "picture";
+
+  const note = (event) => {
+    eye.gap = event.timeStamp - eye.last;
+    eye.start = eye.last = event.timeStamp;
+    eye.paints = [];
+  };
+  addEventListener("keydown", note, true);
+  addEventListener("pointerdown", note, true);
+  addEventListener("pointermove", (e) => (eye.moved = e.timeStamp), true);
+  addEventListener("pointerup", (e) => (eye.released = e.timeStamp), true);
+
+  const afterFrame = (call) =>
+    requestAnimationFrame(() => {
+      const channel = new MessageChannel();
+      channel.port1.onmessage = call;
+      channel.port2.postMessage(0);
+    });
+  document.addEventListener(
+    "load",
+    ({ target }) => {
+      if (target.tagName !== "IMG") return;
+      afterFrame(() => eye.paints.push({ name: name(target), image: target, time: performance.now() }));
+    },
+    true,
+  );
+
+  const canvas = document.createElement("canvas");
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  function pixels(image) {
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    pen.drawImage(image, 0, 0);
+    const words = new Uint32Array(pen.getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+    let hash = words.length;
+    for (const word of words) hash = (Math.imul(hash, 31) + word) | 0;
+    return hash;
+  }
+  const changed = async (image) => {
+    await image.decode(); // where the next frame is on its way already
+    const [key, now] = [name(image), pixels(image)];
+    const differs = eye.kept.get(key) !== now;
+    eye.kept.set(key, now);
+    return differs;
+  };
+  const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+
+  // Remember the pixels of all pictures as they are.
+  eye.look = () => Promise.all([...document.images].map(changed));
+
+  // Wait until the pictures rest, then tell when the first and the last changed one was shown.
+  eye.answer = async (quiet, patience) => {
+    const end = performance.now() + patience;
+    for (;;) {
+      await rest(6);
+      const now = performance.now(), newest = eye.paints.at(-1)?.time;
+      if (newest ? now - newest > quiet : now > end) break;
+    }
+    const shown = eye.paints.filter((p) => p.image.isConnected);
+    const differ = new Set();
+    for (const image of new Set(shown.map((p) => p.image))) if (await changed(image)) differ.add(image);
+    const times = shown.filter((p) => differ.has(p.image)).map((p) => p.time - eye.start);
+    return { gap: eye.gap, pictures: differ.size, first: Math.min(...times), all: Math.max(...times) };
+  };
+
+  // Tell how many frames a second a drag had, and how old the last one was when it was shown.
+  eye.dragged = () => {
+    const counts = {};
+    for (const p of eye.paints) (counts[p.name] ??= []).push(p.time);
+    const times = Object.values(counts).sort((a, b) => b.length - a.length)[0] || [];
+    const during = times.filter((t) => t <= eye.moved);
+    return { rate: (1000 * during.length) / (eye.moved - eye.start), late: Math.max(0, times.at(-1) - eye.released) };
+  };
+  window.eye = eye;
+})();

@@ -1,0 +1,313 @@
+"""From the hand to changed pixels: every slider of every instrument, in Chromium, through Voila.
+
+A key press starts the watch; it stops when the last picture that the press changed has been
+painted (``live.js`` says exactly when that is, and looks at the pixels). Three kinds of row:
+
+    seen    the state was shown before: its result and its frames are kept
+    new     nothing of it was computed: the menus were just set to a combination not met before,
+            and the keys follow so quickly that no idle work comes between
+    drag    the mouse goes to and fro, 60 moves a second; frames a second, and the age of the last
+            frame: from the release of the button to the picture of the last value
+
+The peer, in the same run on the same server, is what a notebook usually does: `interact` and an
+inline plot of the same histogram with the same accuracy. The floor is a page whose kernel computes
+nothing and sends one picture that was ready: no page with a kernel can be quicker than that.
+"""
+
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks import table
+from qlab.live import Distil, Prune, Quantize
+from qlab.live.state import Choice, Real, Whole
+from tests.browser import executable
+from tests.e2e.harness import App, Server
+
+KEYS = "Key press to changed pixels, milliseconds"
+DRAGS = "Dragging with the mouse"
+BUDGETS = {"seen": (33.0, 45.0), "new": (40.0, 60.0)}  # ms: median, 95th percentile
+FRAMES, LATE = 30.0, 60.0  # frames a second at least; ms from release to the last value at most
+SAMPLES = 45  # key presses of a row
+QUIET, PATIENCE = 35, 1500  # ms without a new picture that end an answer; ms to wait for a first
+RESTED = 110  # ms between two presses after which idle work may have helped: not counted as new
+INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil}
+NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
+HERE = Path(__file__).parent
+Row = dict[str, object]
+
+
+class Slider:
+    """One slider on an open page, and the hand on it."""
+
+    def __init__(self, app: App, trait: str, values: int) -> None:
+        self.app, self.page, self.trait = app, app.page, trait
+        self.steps = values - 1
+        self.random = np.random.default_rng(0)
+        self.met = {self.menus()}
+
+    def place(self) -> float:
+        """Return where the handle is, 0 to 1."""
+        handle = self.app.control(self.trait).locator(".noUi-handle").first
+        low, high, now = (
+            float(handle.get_attribute(f"aria-value{name}") or 0) for name in ("min", "max", "now")
+        )
+        return (now - low) / (high - low)
+
+    def press(self, key: str) -> dict[str, Any]:
+        """Press a key and return the watch."""
+        self.page.keyboard.press(key)
+        return self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
+
+    def take(self) -> None:
+        """Put the keyboard's focus on the handle, and look at the pictures as they are."""
+        handle = self.app.control(self.trait).locator(".noUi-handle").first
+        handle.evaluate("(handle) => (handle.focus(), eye.look())")
+
+    # -- menus: where new states come from
+
+    def menus(self) -> tuple[str, ...]:
+        """Return what all menus and boxes are set to."""
+        return tuple(
+            self.page.evaluate(
+                """() => [...document.querySelectorAll(".qlab-control select")]
+                .map((s) => s.selectedOptions[0]?.textContent)"""
+            )
+        )
+
+    def renew(self, names: list[str]) -> None:
+        """Set the menus to a combination that was not met before."""
+        for _ in range(40):
+            select = self.app.control(str(self.random.choice(names))).locator("select")
+            options = select.locator("option").count()
+            if options < 2:
+                continue
+            here = select.evaluate("(s) => s.selectedIndex")
+            other = (here + 1 + int(self.random.integers(options - 1))) % options
+            self.page.evaluate("eye.paints = []")
+            select.select_option(index=other)
+            if self.menus() not in self.met:
+                break
+        self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
+        self.met.add(self.menus())
+
+    # -- what is measured
+
+    def seen(self) -> list[dict[str, Any]]:
+        """Press to and fro among states that were shown, at the pace of a reader."""
+        self.app.settle(rest=1)
+        self.take()
+        inward = "ArrowRight" if self.place() < 0.5 else "ArrowLeft"
+        outward = {"ArrowRight": "ArrowLeft", "ArrowLeft": "ArrowRight"}[inward]
+        path = [*[inward] * 5, *[outward] * 5]
+        for key in path:
+            self.press(key)
+        self.app.settle(rest=0.5)
+        answers = []
+        while len(answers) < SAMPLES:
+            answers.append(self.press(path[len(answers) % len(path)]))
+            time.sleep(0.1)
+        return answers
+
+    def new(self, names: list[str]) -> list[dict[str, Any]]:
+        """Sweep through states of which nothing was computed."""
+        answers: list[dict[str, Any]] = []
+        sweep = min(self.steps, 15)
+        end = time.monotonic() + 20
+        while len(answers) < SAMPLES and time.monotonic() < end:
+            self.renew(names)
+            self.take()
+            key = "ArrowRight" if self.place() < 0.5 else "ArrowLeft"
+            presses = [self.press(key) for _ in range(sweep)]
+            answers += [answer for answer in presses if answer["gap"] < RESTED]
+        return answers
+
+    def drag(self, seconds: float) -> dict[str, float]:
+        """Drag to and fro within 25 values of here, 60 moves a second; then let go."""
+        self.app.control(self.trait).scroll_into_view_if_needed()
+        base = self.app.control(self.trait).locator(".noUi-base").first.bounding_box()
+        assert base
+        here = round(self.place() * self.steps)
+        low, high = max(0, here - 25), min(self.steps, here + 25)
+        path = to_and_fro(low, high, here)
+        x = [base["x"] + base["width"] * at / self.steps for at in path]
+        mouse, y = self.page.mouse, base["y"] + base["height"] / 2
+        mouse.move(x[0], y)
+        mouse.down()
+        for i in range(int(60 * seconds)):
+            due = time.perf_counter() + 1 / 60
+            mouse.move(x[i % len(x)], y)
+            time.sleep(max(0.0, due - time.perf_counter()))
+        mouse.up()
+        self.page.wait_for_timeout(600)
+        return self.page.evaluate("eye.dragged()")
+
+
+def to_and_fro(low: int, high: int, here: int) -> list[int]:
+    """List the places from here up, down, and back.
+
+    Examples
+    --------
+    >>> to_and_fro(0, 3, 2)
+    [2, 3, 2, 1, 0, 1]
+    """
+    return [*range(here, high), *range(high, low, -1), *range(low, here)]
+
+
+def keys_row(what: str, kind: str, answers: list[dict[str, Any]], peer: float) -> Row:
+    """Write one row: the median and 95th percentile against their budget."""
+    answers = [answer for answer in answers if answer["pictures"]]
+    times = [answer["all"] for answer in answers]
+    median, high = (float(np.percentile(times, p)) for p in (50, 95)) if times else (0.0, 0.0)
+    budget = BUDGETS.get(kind)
+    kept = "" if budget is None else "yes" if median <= budget[0] and high <= budget[1] else "no"
+    return {
+        "slider": what,
+        "state": kind,
+        "n": len(times),
+        "pictures": statistics.median([a["pictures"] for a in answers]) if answers else 0,
+        "first picture": statistics.median([a["first"] for a in answers]) if answers else "",
+        "median": median if times else "moves no picture",
+        "95th percentile": high if times else "",
+        "budget": "" if budget is None else f"{budget[0]:.0f}, {budget[1]:.0f}",
+        "kept": kept if times else "",
+        "peer's median is": f"{peer / median:.1f} ×" if times and peer else "",
+    }
+
+
+def drag_row(what: str, kind: str, drags: list[dict[str, float]], peer: float) -> Row:
+    """Write one row: frames a second, and how late the last one was."""
+    rate = statistics.median(drag["rate"] for drag in drags)
+    late = [drag["late"] for drag in drags]
+    held = rate >= FRAMES and statistics.median(late) <= LATE
+    budgeted = kind in BUDGETS
+    return {
+        "slider": what,
+        "states": kind,
+        "drags": len(drags),
+        "frames/s": rate,
+        "last frame after, ms": statistics.median(late),
+        "at most": max(late),
+        "budget": f"{FRAMES:.0f}, {LATE:.0f}" if budgeted else "",
+        "kept": ("yes" if held else "no") if budgeted else "",
+        "peer's frames/s": peer or "",
+    }
+
+
+def measure_peer(page: "Opener", name: str) -> tuple[list[dict[str, Any]], list[dict[str, float]]]:
+    """Measure one slider called ``bits`` that has 16 values, as it stands."""
+    with page(name, "") as app:
+        app.page.wait_for_selector("img")
+        slider = Slider(app, "bits", 16)
+        return slider.seen(), [slider.drag(1.5) for _ in range(2)]
+
+
+def measure(what: str, app: App, trait: str, values: int, menus: list[str]) -> Iterator[Any]:
+    """Measure one slider of an instrument; yields (table, kind, samples)."""
+    slider = Slider(app, trait, values)
+    seen = slider.seen()
+    yield "keys", "seen", seen
+    if not any(answer["pictures"] for answer in seen):
+        return  # epochs of a training to come, for instance
+    yield "drags", "seen", [slider.drag(1.2) for _ in range(3)]
+    yield "keys", "new", slider.new(menus)
+    drags = []
+    for _ in range(4):
+        slider.renew(menus)
+        drags.append(slider.drag(0.4 if values < 40 else 0.8))
+    yield "drags", "new", drags
+
+
+class Opener:
+    """Opens pages of one server in one browser, each in a window of its own."""
+
+    def __init__(self, browser: Any, server: Server) -> None:
+        self.browser, self.server = browser, server
+
+    @contextmanager
+    def __call__(self, name: str, query: str) -> Iterator[App]:
+        """Open a page with the watch in it; close it, and with it its kernel."""
+        context = self.browser.new_context(viewport={"width": 1280, "height": 1000})
+        context.add_init_script(path=HERE / "live.js")
+        app = App(context, self.server).open(name, query)
+        yield app
+        app.close()
+        context.close()
+
+
+@contextmanager
+def opened() -> Iterator[Opener]:
+    """Serve the apps and the peer; start a browser."""
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        pages = Path(folder) / "apps"
+        shutil.copytree(HERE.parent / "apps", pages)
+        for name in ("peer", "floor"):
+            shutil.copy(HERE / f"{name}.ipynb", pages)
+        server = Server(Path(folder) / "log.txt", "--preheat=0", apps=pages)
+        browser = playwright.chromium.launch(executable_path=executable(), args=root)
+        try:
+            yield Opener(browser, server)
+        finally:
+            browser.close()
+            server.stop()
+
+
+def run(only: str = "") -> dict[str, list[Row]]:
+    """Return the rows of both tables."""
+    rows: dict[str, list[Row]] = {"keys": [], "drags": []}
+    write = {"keys": keys_row, "drags": drag_row}
+    with opened() as page:
+        peer = {"keys": 0.0, "drags": 0.0}
+        for what, name in (("the floor", "floor"), ("the peer", "peer")):
+            keys, drags = measure_peer(page, name)
+            rows["keys"].append(keys_row(what, "", keys, 0))
+            rows["drags"].append(drag_row(what, "", drags, 0))
+            print(what, rows["keys"][-1], rows["drags"][-1], file=sys.stderr)
+        peer = {"keys": rows["keys"][-1]["median"], "drags": rows["drags"][-1]["frames/s"]}
+        for name, instrument in INSTRUMENTS.items():
+            settings = instrument.STATE.settings()
+            menus = [n for n, s in settings.items() if isinstance(s, Choice) and n != "network"]
+            counts = {
+                n: len(s.values) if isinstance(s, Whole) else 1 + round(span(s) / s.step)
+                for n, s in settings.items()
+                if isinstance(s, Whole | Real)
+            }
+            for network in NETWORKS.get(name, ("",)):
+                for trait, values in counts.items():
+                    what = " ".join(filter(None, (name, trait, network)))
+                    if only not in what:
+                        continue
+                    with page(name, f"network={network}" if network else "") as app:
+                        for kind, state, samples in measure(what, app, trait, values, menus):
+                            rows[kind].append(write[kind](what, state, samples, peer[kind]))
+                            print(rows[kind][-1], file=sys.stderr, flush=True)
+    return rows
+
+
+def span(setting: Real) -> float:
+    """Return the length of a slider, in its own steps' unit."""
+    ends = np.log10([setting.low, setting.high]) if setting.log else [setting.low, setting.high]
+    return float(ends[1] - ends[0])
+
+
+def main() -> None:
+    """Print both tables."""
+    rows = run(*sys.argv[1:])
+    print(table(KEYS, rows["keys"]))
+    print()
+    print(table(DRAGS, rows["drags"]))
+
+
+if __name__ == "__main__":
+    main()
