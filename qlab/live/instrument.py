@@ -338,7 +338,7 @@ class Instrument(ipw.VBox):
             f'<h1>{html.escape(self.TITLE)}</h1><p class="qlab-lead">{html.escape(self.LEAD)}</p>'
         )
         panel = _box("qlab-panel", [self.presets, self._lesson, *self.controls.values()])
-        panel.children = (*panel.children, self.reset_button, *self.tools(), self.page)
+        panel.children = (*panel.children, *self.tools(), self.reset_button, self.page)
         cards = [
             _box("qlab-card", [ipw.HTML(figure.heading()), figure.image])
             for figure in self.figures.values()

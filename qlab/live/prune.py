@@ -287,34 +287,36 @@ class Prune(Instrument):
             form="points",
             note="within noise" if noise else "beyond noise",
         )
+        kept = r.weights - r.zeros
+        yield _derived("weights_kept", "Weights kept", kept, f"of {r.weights:,}")
         yield _derived(
-            "weights_kept", "Weights kept", r.weights - r.zeros, "count", f"of {r.weights:,}"
+            "macs_nonzero", "Multiplications kept", r.macs.nonzero, f"of {r.macs.dense:,}"
         )
-        yield _derived("zeros", "Zeros, all layers", r.zeros / r.weights, "percent")
-        dense = r.sizes["dense"].total
-        best = min(("bitmap", "relative_index", "cut_out"), key=lambda k: r.sizes[k].total)
+        yield _derived("macs_structural", "… once cut out", r.macs.structural, "on any hardware")
         words = {
-            "dense": ("Bytes, dense", "zeros stored like others"),
-            "bitmap": ("Bytes, bitmap", "a bit a weight"),
-            "relative_index": ("Bytes, gaps", "5 bits a gap, 8 in conv"),
-            "cut_out": ("Bytes, cut out", "dead rows removed"),
+            "dense": "zeros stored too",
+            "bitmap": "a bit a weight",
+            "relative_index": "distance to the next",
+            "cut_out": "dead rows removed",
         }
-        for name, (label, note) in words.items():
-            yield _derived(f"bytes_{name}", label, r.sizes[name].total, "bytes", note)
-        smaller = dense / r.sizes[best].total
-        yield _derived("bytes_ratio", "Smaller by", smaller, "ratio", f"as {words[best][0][7:]}")
-        yield _derived("macs_dense", "Multiplications, dense", r.macs.dense, "count", "an image")
-        yield _derived(
-            "macs_nonzero", "… by weights kept", r.macs.nonzero, "count", "if zeros are skipped"
-        )
-        yield _derived(
-            "macs_structural", "… once cut out", r.macs.structural, "count", "on any hardware"
+        for name, note in words.items():
+            label = f"Bytes, {'gaps' if name == 'relative_index' else name.replace('_', ' ')}"
+            yield _derived(f"bytes_{name}", label, r.sizes[name].total, note)
+        best = min(words, key=lambda name: r.sizes[name].total)
+        yield Value(
+            name="bytes_ratio",
+            label="Smaller by",
+            value=r.sizes["dense"].total / r.sizes[best].total,
+            source="derived",
+            form="ratio",
+            note=f"as {'gaps' if best == 'relative_index' else best.replace('_', ' ')}",
         )
 
     def times(self, r: PruneResult) -> Iterator[Value]:
         """Time of a call, dense, pruned and cut out, once it was taken."""
         words = {"dense": "Time, dense", "pruned": "Time, pruned", "cut_out": "Time, cut out"}
-        for name, latency in (r.latency or {}).items():
+        taken = r.latency or {}
+        for name, latency in taken.items():
             yield Value(
                 name=f"latency_{name}",
                 label=words[name],
@@ -324,7 +326,9 @@ class Prune(Instrument):
                 n=latency.n,
                 source="measured",
                 form="milliseconds",
-                note=f"median, {TIMED} images",
+                note=f"{latency.median / taken['dense'].median:.1f} × the dense time"
+                if name != "dense"
+                else "",
             )
 
     @property
@@ -344,19 +348,24 @@ class Prune(Instrument):
         return Pictures(self._masks, self._scores, self._points).figures()
 
     def tools(self) -> list[ipw.Widget]:
-        """Return the hint on what is not offered, and the fine-tuning."""
-        return [self.hint, self.tuning.panel]
+        """Return the fine-tuning, and the hint on what is not offered."""
+        return [self.tuning.panel, self.hint]
 
     def extras(self) -> list[ipw.Widget]:
         """Return the clock, and the sentence about it."""
-        return [self.clock, self.reason]
+        card = ipw.VBox([self.reason, self.clock])
+        card.add_class("qlab-card")
+        card.layout.margin = "14px 0 0"
+        return [card]
 
     def show(self, result: PruneResult) -> None:
         """Write and draw everything, the clock and the hint too."""
         super().show(result)
         self.clock.show(self.times(result))
-        self.reason.value = f'<p class="qlab-caption">{why_not_faster(result)}</p>'
-        self.hint.value = f'<p class="qlab-caption">{result.state.why()}</p>'
+        question, answer = is_it_faster(result)
+        self.reason.value = f"<h2>{question}</h2><p>{answer}</p>"
+        why = result.state.why()
+        self.hint.value = f'<p class="qlab-caption">{why}</p>' if why else ""
 
     # -- what is taken away -------------------------------------------------------------
 
@@ -432,17 +441,20 @@ def call_of(s: PruneState) -> str:
     return f'qlab.pruning.{s.method}(W, {s.sparsity!r}{seed}, scope="{s.scope}")'
 
 
-def why_not_faster(r: PruneResult) -> str:
-    """Say what the clock shows, and why."""
+def is_it_faster(r: PruneResult) -> tuple[str, str]:
+    """Ask about the clock below, and answer."""
     if r.state.structure == "weights":
         return (
-            "Why is the pruned network no faster? Its matrices keep their size, and a zero is "
-            "multiplied like any other number. Time falls where whole rows go and the matrices "
-            "are cut smaller (what is removed: neurons, filters), or on hardware that skips zeros."
+            "Why is the pruned network no faster?",
+            "Its matrices keep their size, and a zero is multiplied like any other number. Time "
+            "falls where whole neurons or filters go and the matrices are cut smaller, or on "
+            f"hardware that skips zeros. Timed: {TIMED} images, median of {REPEATS} calls.",
         )
     return (
-        "Why does only the last one fall? The pruned network still multiplies its zero rows. Cut "
-        "out, the matrices are smaller, with the same answers: this saves time on any computer."
+        "Why is it faster only once cut out?",
+        "The pruned network still multiplies its rows of zeros. Cut out, the matrices are smaller "
+        "and give the same answers: that saves time on any computer. "
+        f"Timed: {TIMED} images, median of {REPEATS} calls.",
     )
 
 
@@ -460,5 +472,5 @@ def _rows(mask: np.ndarray) -> np.ndarray:
     return mask.reshape(len(mask), -1)[:, 0].copy()
 
 
-def _derived(name: str, label: str, value: float | int, form: str, note: str = "") -> Value:
-    return Value(name=name, label=label, value=value, source="derived", form=form, note=note)
+def _derived(name: str, label: str, value: int, note: str) -> Value:
+    return Value(name=name, label=label, value=value, source="derived", form="count", note=note)

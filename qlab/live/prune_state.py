@@ -53,7 +53,7 @@ class PruneState(State):
     )
     scope = Choice(
         "layer",
-        {"layer": "The same share of every layer", "global": "All layers ranked as one"},
+        {"layer": "Same share of each layer", "global": "All layers ranked as one"},
         label="Scope",
         help="Ranked together, layers of many small weights lose more than the others.",
     )

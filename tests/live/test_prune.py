@@ -282,7 +282,7 @@ def test_time_is_measured_at_rest_with_its_spread_and_the_page_says_why_it_stays
         assert 0 < value.low <= value.value <= value.high
         assert (value.n, value.source, value.form) == (20, "measured", "milliseconds")
     assert times["cut_out"].value < times["dense"].value  # a tenth of the multiplications
-    assert "Cut out, the matrices are smaller" in prune.reason.value
+    assert "that saves time on any computer" in prune.reason.value
     send(prune, "structure", "weights")
     assert "a zero is multiplied like any other number" in prune.reason.value
 
