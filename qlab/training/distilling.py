@@ -25,8 +25,8 @@ from qlab.training.fitting import (
     OnProgress,
     ShouldStop,
     Trainable,
+    lessons,
     run,
-    tensors,
 )
 from qlab.training.module import to_module
 from qlab.training.plan import Plan
@@ -62,7 +62,7 @@ def distillation_loss(
     --------
     >>> s, t = torch.tensor([[2.0, 0.0]]), torch.tensor([[4.0, 0.0]])
     >>> distillation_loss(s, t, torch.tensor([0]), temperature=2.0, alpha=1.0)
-    tensor(0.1445)
+    tensor(0.2685)
     """
     T, α = temperature, alpha
     hard = functional.cross_entropy(student_logits, labels)
@@ -125,7 +125,7 @@ def distill(
             f"distill: jitter must be 0, got (jitter={decided.jitter}). The teacher's answers "
             "are computed once, for the images as they are."
         )
-    images, labels = tensors("distill", teacher, dataset.train, "learn weights")
+    images, labels = lessons("distill", teacher, dataset, decided)
     answers = TeacherAnswers(teacher, images)
 
     def loss(logits: Float[Tensor, "batch classes"], rows: Int64[Tensor, " batch"]) -> Tensor:

@@ -53,8 +53,9 @@ def fine_tune(
 
     Examples
     --------
-    >>> digits = qlab.data.load("digits")
-    >>> net = qlab.networks.build("mlp_784_128_10", np.random.default_rng(0))
+    >>> from qlab import data, networks
+    >>> digits = data.load("digits")
+    >>> net = networks.build("mlp_784_128_10", np.random.default_rng(0))
     >>> fine_tune(net, {"fc9": np.ones((2, 2), bool)}, digits)
     Traceback (most recent call last):
     ValueError: fit: images must be (1, 28, 28) for 'mlp_784_128_10', got (1, 8, 8).

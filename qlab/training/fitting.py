@@ -103,8 +103,9 @@ def fit(
 
     Examples
     --------
-    >>> digits = qlab.data.load("digits")
-    >>> net = qlab.networks.build("mlp_784_128_10", np.random.default_rng(0))
+    >>> from qlab import data, networks
+    >>> digits = data.load("digits")
+    >>> net = networks.build("mlp_784_128_10", np.random.default_rng(0))
     >>> fit(net, digits, epochs=1)
     Traceback (most recent call last):
     ValueError: fit: images must be (1, 28, 28) for 'mlp_784_128_10', got (1, 8, 8).
@@ -140,7 +141,7 @@ def run(
     should_stop: ShouldStop | None = None,
 ) -> Fitted:
     """Train with any loss(logits, rows of the train split); the other arguments as in `fit`."""
-    images, _ = tensors(function, net, dataset.train, "learn weights")
+    images, _ = lessons(function, net, dataset, plan)
     module = to_module(net, dropout=plan.dropout)
     dropped = masks_of(function, module, masks or {})
     _hold(module, dropped, None)
@@ -298,6 +299,19 @@ def _hold(
                 child.weight.masked_fill_(dropped[name], 0)  # type: ignore[operator]
             if max_norm is not None and isinstance(child, nn.Linear | nn.Conv2d):
                 child.weight.copy_(torch.renorm(child.weight, 2, 0, max_norm))
+
+
+def lessons(
+    function: str, net: Network, dataset: Trainable, plan: Plan
+) -> tuple[Float[Tensor, "n c h w"], Int64[Tensor, " n"]]:
+    """Return the images and labels that a plan learns from."""
+    images, labels = tensors(function, net, dataset.train, "learn weights")
+    n = plan.train_images or len(images)
+    if n > len(images):
+        raise ValueError(
+            f"{function}: train_images must be at most {len(images)}, got (train_images={n})."
+        )
+    return images[:n], labels[:n]
 
 
 def tensors(

@@ -44,7 +44,6 @@ _REQUEST = {  # field: (types, whether null or absence is allowed)
     "teacher": ((str,), True),
     "temperature": ((int, float), True),
     "alpha": ((int, float), True),
-    "train_images": ((int,), True),
     "threads": ((int,), True),
 }
 
@@ -103,10 +102,10 @@ class Job:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         import torch
 
-        from qlab import metrics, networks, training
+        from qlab import data, metrics, networks, training
 
         torch.set_num_threads(request.get("threads") or 1)
-        dataset = _dataset(request)
+        dataset = data.load(request.get("dataset", "mnist"))
         output = Path(request["output"])
 
         def on_best(network: "Network", row: "Epoch") -> None:
@@ -131,8 +130,8 @@ class Job:
                 network,
                 _named("teacher", request.get("teacher") or "teacher_1200"),
                 dataset,
-                request.get("temperature", 4.0),
-                request.get("alpha", 0.9),
+                float(request.get("temperature", 4)),
+                float(request.get("alpha", 0.9)),
                 masks=masks,
                 **given,
             )
@@ -195,6 +194,7 @@ _PLAN = (  # checked by qlab.training.Plan, whose fields they are
     "max_norm",
     "dropout",
     "jitter",
+    "train_images",
     "patience",
     "seed",
 )
@@ -222,26 +222,6 @@ def result(fitted: "Fitted", test: "Measured", output: Path) -> dict[str, Any]:
         "validation": asdict(fitted.validation),
         "test": asdict(test),
     }
-
-
-def _dataset(request: Mapping[str, Any]) -> Any:
-    from qlab import data
-
-    whole = data.load(request.get("dataset", "mnist"))
-    n = request.get("train_images")
-    if n is None:
-        return whole
-    if not 1 <= n <= len(whole.train):
-        raise ValueError(
-            f"job: train_images must be 1 to {len(whole.train)}, got (train_images={n})."
-        )
-    return data.Dataset(
-        whole.name,
-        train=whole.train[:n],
-        calibration=lambda: whole.calibration,
-        validation=lambda: whole.validation,
-        test=lambda: whole.test,
-    )
 
 
 def _network(request: Mapping[str, Any]) -> "Network":

@@ -45,7 +45,8 @@ def to_module(net: Network, *, dropout: Mapping[str, float] | None = None) -> nn
 
     Examples
     --------
-    >>> net = qlab.networks.build("mlp_784_128_10", np.random.default_rng(0))
+    >>> from qlab import networks
+    >>> net = networks.build("mlp_784_128_10", np.random.default_rng(0))
     >>> [name for name, _ in to_module(net, dropout={"fc2": 0.5}).named_children()]
     ['flatten', 'fc1', 'relu1', 'fc2_dropout', 'fc2']
     """
@@ -116,14 +117,19 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 def _linear(layer: Linear) -> nn.Module:
     out_features, in_features = layer.weight.shape
-    child = nn.Linear(in_features, out_features)
+    child = nn.utils.skip_init(nn.Linear, in_features, out_features)  # type: ignore[no-untyped-call]
     return _filled(child, layer)
 
 
 def _conv2d(layer: Conv2d) -> nn.Module:
     out_channels, in_channels, kh, kw = layer.weight.shape
-    child = nn.Conv2d(
-        in_channels, out_channels, (kh, kw), stride=layer.stride, padding=layer.padding
+    child = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d,
+        in_channels,
+        out_channels,
+        (kh, kw),
+        stride=layer.stride,
+        padding=layer.padding,
     )
     return _filled(child, layer)
 

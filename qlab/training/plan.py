@@ -65,6 +65,8 @@ class Plan:
         Share of a layer's inputs dropped in training, by the layer's name, in [0, 1).
     jitter
         Images move by up to so many pixels each way, a new way each epoch.
+    train_images
+        Learn from so many of the training images, the first ones; None for all.
     patience
         Epochs without a better validation accuracy before stopping; None to use all epochs.
     seed
@@ -92,14 +94,16 @@ class Plan:
     max_norm: float | None = None
     dropout: Mapping[str, float] = field(default_factory=dict)
     jitter: int = 0
+    train_images: int | None = None
     patience: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("batch_size", 1), ("jitter", 0), ("seed", 0)):
             _integer(name, getattr(self, name), least)
-        if self.patience is not None:
-            _integer("patience", self.patience, 1)
+        for name in ("train_images", "patience"):
+            if getattr(self, name) is not None:
+                _integer(name, getattr(self, name), 1)
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", tuple(SCHEDULES))):
             if getattr(self, name) not in choices:
                 raise ValueError(

@@ -22,7 +22,7 @@ from torch.nn import functional
 from qlab.metrics import Measured, wilson
 from qlab.networks import Network
 from qlab.networks.layers import Flatten, Linear, ReLU
-from qlab.training.fitting import Trainable, tensors
+from qlab.training.fitting import Trainable, lessons, tensors
 from qlab.training.plan import Plan
 
 
@@ -81,7 +81,7 @@ def train_grid(
     student
         Returns the untrained network of a seed: Flatten, Linear and ReLU layers.
     teacher_logits
-        The frozen teacher's answers to the training images.
+        The frozen teacher's answers to the training images that the plan learns from.
     dataset
         Its train split is learnt, its validation split chooses each student's epoch.
     settings, seeds
@@ -99,7 +99,8 @@ def train_grid(
     Raises
     ------
     ValueError
-        If the plan asks for dropout, jitter, max_norm, patience or weight_decay.
+        If the plan asks for dropout, jitter, max_norm, patience or weight_decay, or the
+        teacher's answers are not as many as the images.
     TypeError
         If a student has layers of another kind.
     """
@@ -109,7 +110,12 @@ def train_grid(
         )
     S, K = len(seeds), len(settings)
     starts = [student(seed) for seed in seeds]
-    images, labels = tensors("train_grid", starts[0], dataset.train, "learn weights")
+    images, labels = lessons("train_grid", starts[0], dataset, plan)
+    if len(teacher_logits) != len(images):
+        raise ValueError(
+            f"train_grid: teacher_logits must be as many as the {len(images)} training images, "
+            f"got {len(teacher_logits)}."
+        )
     chosen, answers = tensors("train_grid", starts[0], dataset.validation, "choose the best epoch")
     x_all, x_val = images.flatten(1), chosen.flatten(1)
     taught = torch.tensor(teacher_logits)

@@ -48,25 +48,9 @@ TEMPERATURE = 4
 SEEDS = (0, 1, 2, 3, 4)
 
 
-@dataclass(frozen=True)
-class Schooling:
-    """How the students of one shape are taught.
-
-    Parameters
-    ----------
-    plan
-        As in `fit`; its seed is replaced by each of `SEEDS`.
-    train_images
-        How many of the training images they see, the first ones.
-    """
-
-    plan: Plan
-    train_images: int
-
-
 STUDENTS = {  # one short of units, one short of images: they like different temperatures
-    "student_30": Schooling(Plan(epochs=12, lr=3e-3), 55_000),
-    "student_100": Schooling(Plan(epochs=40, lr=3e-3), 5_000),
+    "student_30": Plan(epochs=12, lr=3e-3),
+    "student_100": Plan(epochs=40, lr=3e-3, train_images=5_000),
 }
 
 
@@ -120,52 +104,50 @@ def train_students(names: Sequence[str], shop: Workshop) -> None:
     teacher = networks.read(shop.folder / f"{TEACHER}.safetensors")
     settings = [Setting(1.0, 0.0), *(Setting(float(T), ALPHA) for T in TEMPERATURES)]
     settings += [Setting(float(TEMPERATURE), α) for α in ALPHAS]
-    path = shop.folder / "students.json"
-    runs: list[dict[str, Any]] = []
+    runs = []
     for name in names:
-        plan, n = STUDENTS[name].plan, STUDENTS[name].train_images
-        lessons = data.Dataset(
-            DATASET,
-            train=shop.dataset.train[:n],
-            calibration=lambda: shop.dataset.calibration,
-            validation=shop.dataset.validation,
-            test=shop.dataset.test,
-        )
-        logits = teacher.predict(lessons.train.images, batch_size=1000)
         began = time.perf_counter()
-
-        def on_epoch(epoch: int, accuracy: float, name: str = name, plan: Plan = plan) -> None:
-            shop.say(f"{name}: epoch {epoch} of {plan.epochs}, mean validation {accuracy:.4f}")
-
-        def start(seed: int, name: str = name) -> Network:
-            return networks.build(name, np.random.default_rng(seed))
-
-        students = train_grid(start, logits, lessons, settings, SEEDS, plan, on_epoch)
-        for student in students:
+        for student in _taught(name, teacher, settings, shop):
             runs.append(_run(name, student, shop))
             if student.seed == SEEDS[0] and student.setting.alpha in (0.0, ALPHA):
                 _store_student(name, student, shop)
-        shop.say(f"{name}: {len(students)} runs in {time.perf_counter() - began:.0f} s")
+        shop.say(f"{name}: {len(settings) * len(SEEDS)} runs, {time.perf_counter() - began:.0f} s")
+    _write_grid(runs, names, shop)
+
+
+def _taught(
+    name: str, teacher: Network, settings: Sequence[Setting], shop: Workshop
+) -> list[Student]:
+    plan = STUDENTS[name]
+
+    def start(seed: int) -> Network:
+        return networks.build(name, np.random.default_rng(seed))
+
+    def on_epoch(epoch: int, accuracy: float) -> None:
+        shop.say(f"{name}: epoch {epoch} of {plan.epochs}, mean validation {accuracy:.4f}")
+
+    logits = teacher.predict(shop.dataset.train.images[: plan.train_images])
+    return train_grid(start, logits, shop.dataset, settings, SEEDS, plan, on_epoch)
+
+
+def _write_grid(runs: list[dict[str, Any]], names: Sequence[str], shop: Workshop) -> None:
+    path = shop.folder / "students.json"
     if path.exists():  # the other students' runs stay
         before = json.loads(path.read_text(encoding="utf-8"))["runs"]
-        runs += [run for run in before if run["student"] in set(STUDENTS) - set(names)]
+        runs = runs + [run for run in before if run["student"] in set(STUDENTS) - set(names)]
     runs.sort(key=lambda run: list(STUDENTS).index(run["student"]))
-    write_whole(
-        path,
-        _json(
-            {
-                "teacher": TEACHER,
-                "dataset": DATASET,
-                "loss": "(1 - alpha) * CE + alpha * T^2 * KL(teacher || student)",
-                "temperatures": list(TEMPERATURES),
-                "alpha": ALPHA,
-                "alphas": list(ALPHAS),
-                "seeds": list(SEEDS),
-                "recipes": {name: _recipe(name) for name in STUDENTS},
-                "runs": runs,
-            }
-        ).encode(),
-    )
+    grid = {
+        "teacher": TEACHER,
+        "dataset": DATASET,
+        "loss": "(1 - alpha) * CE + alpha * T^2 * KL(teacher || student)",
+        "temperatures": list(TEMPERATURES),
+        "alpha": ALPHA,
+        "alphas": list(ALPHAS),
+        "seeds": list(SEEDS),
+        "recipes": {name: {**asdict(plan), "seed": None} for name, plan in STUDENTS.items()},
+        "runs": runs,
+    }
+    write_whole(path, _json(grid).encode())
 
 
 def stored_name(student: str, setting: Setting) -> str:
@@ -199,23 +181,15 @@ def _run(name: str, student: Student, shop: Workshop) -> dict[str, Any]:
     }
 
 
-def _recipe(name: str, seed: int | None = None) -> dict[str, Any]:
-    schooling = STUDENTS[name]
-    return {
-        "dataset": DATASET,
-        "train_images": schooling.train_images,
-        **asdict(schooling.plan),
-        "seed": seed,
-    }
-
-
 def _store_student(name: str, student: Student, shop: Workshop) -> None:
     recipe = {
         "teacher": TEACHER,
         "student": name,
         **_told(student.setting),
         "build_seed": student.seed,
-        **_recipe(name, student.seed),
+        "dataset": DATASET,
+        **asdict(STUDENTS[name]),
+        "seed": student.seed,
     }
     stored = stored_name(name, student.setting)
     net = Network(stored, student.network.layers, student.network.input_shape)

@@ -86,12 +86,12 @@ def test_the_mask_holds_after_every_single_step(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_best_epoch_is_kept_and_not_the_last() -> None:
-    fits = [fit(dense(), DIGITS, epochs=6, lr=0.1, schedule="constant", seed=k) for k in range(4)]
+    fits = [fit(dense(), DIGITS, epochs=30, lr=0.05, schedule="constant", seed=k) for k in range(3)]
     for fitted in fits:
         rank = [(row.validation.value, -row.validation_loss) for row in fitted.history]
         assert fitted.best_epoch == rank.index(max(rank))
         assert metrics.accuracy(fitted.network, DIGITS.validation) == fitted.validation
-    assert min(fitted.best_epoch for fitted in fits) < 6  # such a rate wanders
+    assert min(fitted.best_epoch for fitted in fits) < 30  # such a rate wanders
 
 
 def test_a_better_epoch_is_told_when_it_is_found() -> None:

@@ -28,8 +28,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zoo, "NETWORKS", networks_)
     monkeypatch.setattr(zoo, "TEACHER", "mlp_784_128_10")
     taught = {
-        "student_30": zoo.Schooling(Plan(epochs=1), 300),
-        "student_100": zoo.Schooling(Plan(epochs=2), 150),
+        "student_30": Plan(epochs=1),
+        "student_100": Plan(epochs=2, train_images=150),
     }
     monkeypatch.setattr(zoo, "STUDENTS", taught)
     monkeypatch.setattr(zoo, "TEMPERATURES", (2, 20))
