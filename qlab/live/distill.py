@@ -193,9 +193,10 @@ class Distil(Instrument):
         ),
         Preset(
             "Dark knowledge: which digits look alike",
-            {"order": "ambiguous", "image": 0, "temperature": 3.0},
-            "On an image that could be read in two ways the teacher says which two. No label "
-            "tells that; the soft answer of a single image tells about several classes at once.",
+            {"order": "ambiguous", "image": 22, "temperature": 2.0},
+            "A 7 that could be a 9, and the teacher says so. No label tells that: from this one "
+            "image the student learns something about two classes, and how they differ from the "
+            "eight others.",
         ),
         Preset(
             "It was there at T = 1, on decades",

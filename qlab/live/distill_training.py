@@ -83,9 +83,10 @@ class Record:
     @property
     def scale(self) -> tuple[int, float, float]:
         """Limits that hold for a while: epochs, top of the loss, bottom of the accuracy."""
-        # the first steps tower over all that follow: the axis is for what follows
-        losses = [loss for x, loss in self.steps if x >= 0.1 or x == self.steps[-1][0]]
-        top = 2.0 ** math.ceil(math.log2(max([*losses, 1e-3])))
+        # the first steps tower over all that follow: after an epoch the axis is for what follows
+        late = [loss for x, loss in self.steps if x >= 0.5]
+        shown = late if self.accuracies and late else [loss for _, loss in self.steps]
+        top = 2.0 ** math.ceil(math.log2(max([*shown, 1e-3])))
         worst = min(self.accuracies.values(), default=90.0)
         lowest = next(x for x in (96.0, 94.0, 90.0, 80.0, 60.0, 0.0) if x <= worst)
         return self.epochs, top, lowest

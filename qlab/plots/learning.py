@@ -42,7 +42,7 @@ def learning(above: Axes, below: Axes) -> Learning:
     above.tick_params(labelbottom=False)
     (loss,) = above.plot([], [], color=VERMILLION, lw=1.3)
     (accuracy,) = below.plot([], [], "o-", color=BLUE, lw=1.3, ms=4)
-    (best,) = below.plot([], [], "o", mfc="none", mec=NOW, ms=10, mew=1.8, ls="none")
+    (best,) = below.plot([], [], "o", mfc="none", mec=NOW, ms=10, mew=1.8, ls="none", clip_on=False)
     for ax in (above, below):
         ax.grid(axis="y", color=GREY, alpha=0.2, lw=0.6)
     return Learning(loss, accuracy, best, (above, below))

@@ -240,11 +240,12 @@ def test_at_temperature_one_the_teacher_says_the_label_again(bench):
     assert bench.result.teacher[bench.result.label] > 0.99
 
 
-def test_on_an_ambiguous_image_the_teacher_names_two_classes(bench):
+def test_on_an_ambiguous_image_the_teacher_names_the_two_classes(bench):
     preset(bench, "Dark knowledge")
     at_one = soft_targets(logits(bench)[0], 1)[0]
-    assert np.sort(at_one)[-2] > 0.2
-    assert bench.values["dark"].value > 0.4
+    assert bench.result.label == 7 and set(np.argsort(at_one)[-2:]) == {7, 9}
+    assert at_one[[7, 9]].min() > 0.4 and at_one[[7, 9]].sum() > 0.99
+    assert bench.values["dark"].value > 0.5
 
 
 def test_on_decades_the_wrong_answers_differ_by_thousands(bench):
