@@ -1,0 +1,115 @@
+import asyncio
+import time
+
+from qlab.live import Worker
+from qlab.live.worker import REST, SLICE
+
+
+def steps(n, seen, name, seconds=0.0):
+    for i in range(n):
+        time.sleep(seconds)
+        seen.append((name, i))
+        yield
+
+
+def test_tasks_run_in_the_order_planned():
+    seen, worker = [], Worker()
+    worker.plan(iter([steps(2, seen, "a"), steps(1, seen, "b")]))
+    worker.flush()
+    assert seen == [("a", 0), ("a", 1), ("b", 0)] and worker.idle
+
+
+def test_a_new_plan_closes_what_was_under_way():
+    closed, worker = [], Worker()
+
+    def task():
+        try:
+            yield
+            yield
+        finally:
+            closed.append(True)
+
+    worker.plan([task()])
+    worker.flush(0)
+    worker.flush(0)
+    worker.plan([])
+    assert closed == [True]
+    worker.flush()
+    assert worker.idle
+
+
+def test_a_task_may_plan_anew_from_inside():
+    seen, worker = [], Worker()
+
+    def first():
+        worker.plan([steps(1, seen, "second")])
+        yield
+        seen.append("never")
+
+    worker.plan([first()])
+    worker.flush()
+    assert seen == [("second", 0)]
+
+
+def test_one_failing_task_is_reported_and_the_others_run():
+    seen, errors = [], []
+
+    def broken():
+        yield
+        raise ValueError("no")
+
+    worker = Worker(on_error=errors.append)
+    worker.plan([broken(), steps(1, seen, "a")])
+    worker.flush()
+    assert [str(e) for e in errors] == ["no"] and seen == [("a", 0)] and worker.idle
+
+
+def test_tasks_are_made_only_when_due():
+    made, worker = [], Worker()
+
+    def plan():
+        for i in range(3):
+            made.append(i)
+            yield steps(1, [], i)
+
+    worker.plan(plan())
+    worker.flush(0)
+    assert made == [0]
+
+
+def test_on_a_loop_slices_are_short_and_messages_pass_between_them():
+    async def visit():
+        seen, worker, ticks = [], Worker(), []
+        worker.plan([steps(60, seen, "a", 0.002)])
+        while not worker.idle:
+            await asyncio.sleep(0)
+            ticks.append(len(seen))
+        return seen, ticks
+
+    seen, ticks = asyncio.run(visit())
+    assert len(seen) == 60
+    assert len(set(ticks)) >= 60 * 0.002 / (2 * SLICE)  # the loop ran between the slices
+
+
+def test_nothing_runs_until_the_hand_has_rested():
+    async def visit():
+        seen, worker = [], Worker()
+        worker.touch()
+        start = time.perf_counter()
+        worker.plan([steps(1, seen, "a")])
+        while not seen:
+            await asyncio.sleep(0.005)
+        return time.perf_counter() - start
+
+    assert asyncio.run(visit()) >= REST * 0.99
+
+
+def test_stop_drops_everything():
+    async def visit():
+        seen, worker = [], Worker()
+        worker.plan([steps(1, seen, "a")])
+        worker.stop()
+        await asyncio.sleep(0.05)
+        return seen
+
+    assert asyncio.run(visit()) == []
