@@ -62,7 +62,8 @@
     }
   };
 
-  // A tab that closes frees its kernel; one that comes back from the browser's memory starts anew.
+  // A tab that closes frees its kernel (Voila's own message goes out on beforeunload, which phones
+  // do not send); one that comes back from the browser's memory starts anew.
   addEventListener("pagehide", () => {
     leaving = true;
     const token = document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1];
