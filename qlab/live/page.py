@@ -16,6 +16,8 @@ from typing import Any
 import anywidget
 import traitlets as tl
 
+from qlab.live.link import query_string
+
 log = logging.getLogger("qlab.live")
 HERE = Path(__file__).parent
 
