@@ -219,11 +219,11 @@ class Distil(Instrument):
             "limit means copying logits.",
         ),
         Preset(
-            "The smallest student: which T is best?",
-            {"student": "student_30", "temperature": 2.0},
-            "Each point is the mean of five students, measured on 10,000 test images. Compare "
-            "the intervals with the band of students without a teacher before you believe in a "
-            "best temperature.",
+            "A small student wants a small T",
+            {"student": "student_30", "temperature": 20.0},
+            "Thirty units cannot copy all that the teacher knows: at T = 20 these students err "
+            "more often than those without a teacher, beyond noise. At T = 2 and 3 they err least, "
+            "but the interval still overlaps the band: five seeds do not prove a gain.",
         ),
     )
 

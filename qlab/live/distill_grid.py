@@ -239,7 +239,9 @@ class Zoo:
         ]
 
     def _of(self, student: str) -> list[StudentRun]:
-        return [run for run in self.runs if run.student == student]
+        return [run for run in self.runs if run.student == student] or list(
+            networks.student_runs(student)  # raises: the sentence names those that are there
+        )
 
 
 def _slice(runs: Sequence[StudentRun], at: Any) -> Slice:
