@@ -55,7 +55,7 @@ def _measure(threads: int) -> list[dict[str, object]]:
     from qlab.training import to_module
 
     torch.set_num_threads(threads)
-    images = data.load("mnist").test.images[:IMAGES]
+    images = data.load("mnist").test[:IMAGES].images
     tensor = torch.tensor(images)
     rows: list[dict[str, object]] = []
     for name in NETWORKS:

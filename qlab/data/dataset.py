@@ -128,8 +128,8 @@ def load(name: str) -> Dataset:
     Returns
     -------
     Dataset
-        Images float32 (N, C, H, W) in [0, 1], labels int64. The arrays are shared by all who
-        load the same name, so they are read-only.
+        Images float32 (N, C, H, W) in [0, 1], kept as bytes until they are asked for; labels
+        int64. The arrays are shared by all who load the same name, so they are read-only.
 
     Raises
     ------
@@ -218,6 +218,5 @@ def _split(
     layout: Layout,
 ) -> Split:
     channels = images[:, None] if images.ndim == 3 else images  # (N, H, W) -> (N, 1, H, W)
-    pixels = channels / np.float32(layout.peak)
-    pixels.flags.writeable = labels.flags.writeable = False
-    return Split(pixels, labels, role, name)
+    channels.flags.writeable = labels.flags.writeable = False
+    return Split(channels, labels, role, name, layout.peak)

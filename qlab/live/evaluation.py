@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from qlab import data, metrics
+from qlab.data import Split
 from qlab.live.worker import finish
 from qlab.metrics import Measured
 from qlab.networks import Network
@@ -57,23 +58,23 @@ class Evaluation:
             Names the layers ``0 … start−1``; equal names mean equal layers.
         """
         rows = self.draw(net, start)
-        images = self.keep(("images", len(rows)), lambda: self.test.images[rows])
+        images = self.keep(("images", len(rows)), lambda: self.test[rows].images)
         if start > 0:
             images = self.keep((before, start, len(rows)), lambda: net.run(images, 0, start))
         return (yield from _classes(net, images, start))
 
     def all_classes(self, net: Network) -> Generator[None, None, np.ndarray]:
         """Predict the classes of all test images, in pieces."""
-        return (yield from _classes(net, self.test.images, 0))
+        return (yield from _classes(net, self.test, 0))
 
     def reference_classes(self, name: Hashable, net: Network, rows: np.ndarray) -> np.ndarray:
         """Predict with what others are compared with, on the same draw; once for each name."""
         whole = self._kept.get(("classes", name))
         if whole is not None:
             return whole[rows]
-        images = self.test.images
         return self.keep(
-            ("classes", name, len(rows)), lambda: net.predict(images[rows]).argmax(axis=1)
+            ("classes", name, len(rows)),
+            lambda: net.predict(self.test[rows].images).argmax(axis=1),
         )
 
     def all_reference_classes(
@@ -130,10 +131,14 @@ def share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measur
     return metrics.wilson(int(np.count_nonzero(right)), len(right), source)
 
 
-def _classes(net: Network, images: np.ndarray, start: int) -> Generator[None, None, np.ndarray]:
+def _classes(
+    net: Network, images: np.ndarray | Split, start: int
+) -> Generator[None, None, np.ndarray]:
     size = int(np.clip(PIECE / work(net, start), 50, 1000))
     found = np.empty(len(images), dtype=np.int64)
     for i in range(0, len(images), size):
-        found[i : i + size] = net.run(images[i : i + size], start).argmax(axis=1)
+        piece = images[i : i + size]
+        x = piece.images if isinstance(piece, Split) else piece
+        found[i : i + size] = net.run(x, start).argmax(axis=1)
         yield
     return found

@@ -176,7 +176,7 @@ def flips_figure(test: Callable[[], data.Split]) -> Figure:
         return list(art["grid"].artists)
 
     def draw(r: QuantizeResult) -> None:
-        images = np.array([test().images[i, 0] for i, _, _ in r.flips]).reshape(-1, 28, 28)
+        images = test()[np.array([i for i, _, _ in r.flips], dtype=int)].images.reshape(-1, 28, 28)
         words = [f"{was} → {now} (is {test().labels[i]})" for i, was, now in r.flips]
         plots.set_image_grid(art["grid"], images, words)
 

@@ -126,7 +126,7 @@ def _taught(
     def on_epoch(epoch: int, accuracy: float) -> None:
         shop.say(f"{name}: epoch {epoch} of {plan.epochs}, mean validation {accuracy:.4f}")
 
-    logits = teacher.predict(shop.dataset.train.images[: plan.train_images])
+    logits = teacher.predict(shop.dataset.train[: plan.train_images].images)
     return train_grid(start, logits, shop.dataset, settings, SEEDS, plan, on_epoch)
 
 
