@@ -81,10 +81,10 @@ def assert_equals_library(prune, net=None):
     assert r.accuracy == metrics.accuracy(pruned, test[rows], r.accuracy.source)
     dense = networks.load(s.network)
     assert r.reference == metrics.accuracy(dense, test[rows], r.accuracy.source)
-    assert_pictures_show(prune, pruned, masks)
+    assert_pictures_show(prune, net or dense, pruned, masks)
 
 
-def assert_pictures_show(prune, pruned, masks):
+def assert_pictures_show(prune, net, pruned, masks):
     """The histograms hold what is kept, the cut is where it is, the masks are the masks."""
     r, s = prune.result, prune.state
     for name in ("cut", "masks"):
@@ -100,6 +100,8 @@ def assert_pictures_show(prune, pruned, masks):
         if layer.thresholds and s.structure == "weights":
             assert np.nanmax(marks.get_xdata()) == layer.thresholds[-1]
             assert np.abs(W[mask]).min() >= layer.thresholds[-1]
+            gone = np.abs(net.weights[layer.name][~mask])
+            assert s.scope == "global" or gone.max() == layer.thresholds[-1]
     pictures, places = prune.figures["masks"].artists, prune.figures["masks"].mpl.axes[0].texts
     assert len(places) == sum(picture.get_visible() for picture in pictures)
     for name, picture in zip(LAYERS[s.network], pictures, strict=False):
