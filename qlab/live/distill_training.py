@@ -23,7 +23,10 @@ from qlab.metrics import Measured
 from qlab.networks import Network
 from qlab.plots.style import dress
 
-RECIPE = ("epochs", "batch_size", "optimizer", "lr", "schedule", "momentum", "weight_decay")
+RECIPE = (
+    *("epochs", "batch_size", "optimizer", "lr", "schedule", "momentum", "weight_decay"),
+    "train_images",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,9 @@ class Training(ipw.Box):
         self.card.layout.display = "none"
         words = ipw.HTML(
             "<h2>Train a student yourself</h2>"
-            '<p class="qlab-caption">It starts from random weights, learns 55,000 images at the '
-            "temperature and alpha set above, and is then measured on the 10,000 test images. The "
-            "controls stay yours meanwhile.</p>"
+            '<p class="qlab-caption">It starts from random weights, learns what the '
+            "zoo's students learned, at the temperature and alpha set above, and is then measured "
+            "on the 10,000 test images. The controls stay yours meanwhile.</p>"
         )
         super().__init__([_card([words, self.panel]), self.card])
         self.add_class("qlab-figures")
