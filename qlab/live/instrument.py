@@ -104,11 +104,7 @@ class Instrument(ipw.VBox):
         self.reset_button.on_click(lambda _: self.reset())
         self.presets = self._preset_menu()
         self.state.listen(self._on_state)
-        try:
-            self.figures = {figure.name: figure for figure in self.build()}
-        except Exception as error:  # no data, no network: the page says so and stands
-            self.fail(error)
-        self.children = self._laid_out()
+        self._built = False
         self.refresh()
         link = link_of_the_page() if link is None else link  # waits for a visitor: last
         if link:
@@ -163,11 +159,21 @@ class Instrument(ipw.VBox):
         self.settled = False
         try:
             s = self.state.copy()
+            if not self._built:
+                self._stand()
             self.show(finish(self.result_of(s)))
         except Exception as error:
             self.fail(error)
             return
         self.worker.plan(self.plan(s))
+
+    def _stand(self) -> None:
+        """Load what is shown; where that fails, controls stand alone and a change tries again."""
+        try:
+            self.figures = {figure.name: figure for figure in self.build()}
+            self._built = True
+        finally:
+            self.children = self._laid_out()
 
     def result_of(self, s: Any) -> Generator[None, None, Any]:
         """Find or compute the result of a state, in steps, and keep it."""
@@ -277,7 +283,7 @@ class Instrument(ipw.VBox):
         )  # keep a file's name only
         if not isinstance(error, ValueError | TypeError | OSError) or not 0 < len(said) < 240:
             said = f"This setting could not be computed ({type(error).__name__})."
-        self.say(f"{said} What is shown is the last result that worked.")
+        self.say(said if self.result is None else f"{said} What is shown is the last that worked.")
 
     def reset(self) -> None:
         """Set every control back to its start."""

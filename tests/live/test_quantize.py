@@ -221,4 +221,10 @@ def test_a_missing_zoo_is_one_sentence_and_the_page_stands(monkeypatch):
     monkeypatch.setattr(networks, "load", missing)
     page = Quantize()
     assert page.message.startswith("load: the zoo lacks a file")
+    assert "What is shown" not in page.message  # nothing is
     assert page.children
+    monkeypatch.undo()
+    page.controls["bits"].value = 3  # the file is back: the next movement finds it
+    assert page.message == ""
+    assert page.values["accuracy"].n == 1000
+    assert page.figures["weights"].image.value
