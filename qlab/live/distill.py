@@ -67,11 +67,12 @@ class DistilState(State):
     student = Choice(
         "student_30",
         {
-            "student_30": "two layers of 30 units",
-            "student_100": "two layers of 100 units",
+            "student_30": "30 + 30 units, all images",
+            "student_100": "100 + 100 units, 5,000 images",
         },
         label="Student",
-        help="784-30-30-10 has 24,790 parameters, 784-100-100-10 has 89,610; the teacher, "
+        help="One is short of units: 784-30-30-10, 24,790 parameters, taught with 55,000 images. "
+        "One is short of images: 784-100-100-10, 89,610 parameters. The teacher, "
         "784-1200-1200-10, has 2,395,210.",
     )
     taught = Choice(
@@ -103,7 +104,7 @@ class DistilState(State):
     )
     scale = Choice(
         "linear",
-        {"linear": "0 to 1", "log": "decades, to one in a million"},
+        {"linear": "0 to 1", "log": "decades, to one in a billion"},
         label="Axis of probability",
         help="On decades even what a teacher says at T = 1 about wrong classes is seen.",
     )
@@ -172,7 +173,7 @@ class Distil(Instrument):
     >>> bench = Distil(temperature=1.0)
     >>> cool = bench.values["entropy_teacher"].value
     >>> bench.state.temperature = 20.0
-    >>> cool < bench.values["entropy_teacher"].value < np.log2(10)
+    >>> bool(cool < bench.values["entropy_teacher"].value < np.log2(10))
     True
     """
 
@@ -224,6 +225,13 @@ class Distil(Instrument):
             "Thirty units cannot copy all that the teacher knows: at T = 20 these students err "
             "more often than those without a teacher, beyond noise. At T = 2 and 3 they err least, "
             "but the interval still overlaps the band: five seeds do not prove a gain.",
+        ),
+        Preset(
+            "Short of images, a teacher counts most",
+            {"student": "student_100", "temperature": 8.0},
+            "This student sees 5,000 images instead of 55,000. Soft answers say more about each "
+            "than its label: from T = 2 on the errors are fewer, beyond noise. And it has units "
+            "enough to copy logits, so every T from 6 up does equally well.",
         ),
     )
 
@@ -280,7 +288,7 @@ class Distil(Instrument):
             scale=s.scale,
             index=index,
             label=int(y[0]),
-            image=self.test.images[index, 0],
+            image=self.test[index : index + 1].images[0, 0],
             teacher=p,
             student=q,
             teacher_bits=float(entropy(p)) / math.log(2),
@@ -311,7 +319,7 @@ class Distil(Instrument):
         """Find out how undecided the teacher is about the first test images, once."""
         while len(self._searched) * CHUNK < SEARCHED:
             first = len(self._searched) * CHUNK
-            logits = self.teacher.predict(self.test.images[first : first + CHUNK])
+            logits = self.teacher.predict(self.test[first : first + CHUNK].images)
             self._searched.append(entropy(soft_targets(logits, 1)))
             yield
 
@@ -319,7 +327,7 @@ class Distil(Instrument):
         """Return the logits of one network for one test image, asked once."""
         known = (name, index)
         if known not in self._logits:
-            self._logits[known] = net.predict(self.test.images[index : index + 1])
+            self._logits[known] = net.predict(self.test[index : index + 1].images)
         return self._logits[known]
 
     def _pulls(

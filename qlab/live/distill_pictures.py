@@ -10,7 +10,7 @@ from qlab.live.distill_grid import Grid
 from qlab.live.figure import Figure
 from qlab.plots.style import BLUE, GREEN, GREY, INK, VERMILLION, dress
 
-DECADES = 6  # of probability on the logarithmic axis
+DECADES = 9  # of probability on the logarithmic axis
 _FILLED = f'<span class="qlab-key" style="background:{BLUE}"></span>teacher'
 _OUTLINED = (
     '<span class="qlab-key" style="background:#fdf1e7;box-shadow:inset 0 0 0 2px '
@@ -65,7 +65,7 @@ class Pictures:
 
     def _answers(self) -> Figure:
         def build(figure: Any) -> Any:
-            axes = figure.add_axes((0.105, 0.155, 0.88, 0.80))
+            axes = figure.add_axes((0.12, 0.155, 0.865, 0.80))
             self.answer_axes = dress(axes, "class", "probability")
             self.answers = plots.answers(axes, 10)
             return self.answers.artists

@@ -8,7 +8,7 @@ import math
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,13 @@ from qlab.networks import Network
 from qlab.plots.style import dress
 
 RECIPE = (
-    *("epochs", "batch_size", "optimizer", "lr", "schedule", "momentum", "weight_decay"),
+    "epochs",
+    "batch_size",
+    "optimizer",
+    "lr",
+    "schedule",
+    "momentum",
+    "weight_decay",
     "train_images",
 )
 
@@ -45,6 +51,8 @@ class Own:
         On the whole test split, measured once, after everything was chosen.
     network
         Its weights.
+    recipe
+        How it was trained besides, in the words of ``qlab.training.Plan``.
     """
 
     student: str
@@ -54,6 +62,7 @@ class Own:
     epoch: int
     error: Measured
     network: Network
+    recipe: Mapping[str, Any]
 
 
 @dataclass
@@ -144,9 +153,9 @@ class Training(ipw.Box):
         self.card.layout.display = "none"
         words = ipw.HTML(
             "<h2>Train a student yourself</h2>"
-            '<p class="qlab-caption">It starts from random weights, learns what the '
-            "zoo's students learned, at the temperature and alpha set above, and is then measured "
-            "on the 10,000 test images. The controls stay yours meanwhile.</p>"
+            '<p class="qlab-caption">It starts from random weights and learns by the recipe of the '
+            "zoo’s students, at the temperature and alpha set above. Then it is measured on the "
+            "10,000 test images. The controls stay yours meanwhile.</p>"
         )
         super().__init__([_card([words, self.panel]), self.card])
         self.add_class("qlab-figures")
@@ -175,8 +184,7 @@ class Training(ipw.Box):
 
     def code(self, own: Own) -> str:
         """Write the lines that train this student again."""
-        recipe = {name: self._asked[name] for name in RECIPE if name in self._asked}
-        words = ", ".join(f"{name}={value!r}" for name, value in recipe.items())
+        words = ", ".join(f"{name}={value!r}" for name, value in own.recipe.items())
         return (
             "torch.set_num_threads(1)  # with one thread the same weights come out again\n"
             f'start = qlab.networks.build("{own.student}", np.random.default_rng({own.seed}))\n'
@@ -211,6 +219,7 @@ class Training(ipw.Box):
                 event["best_epoch"],
                 Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], test["n"]),
                 networks.read(asked["output"]),
+                {name: asked[name] for name in RECIPE if name in asked},
             )
         except (OSError, ValueError) as error:
             self._on_error(error)

@@ -63,7 +63,7 @@ class Pulls:
         return (self.limit, self.hard, self.bare, self.soft, self.now)
 
 
-def pulls(ax: Axes, low: int = -5, high: int = 1) -> Pulls:
+def pulls(ax: Axes, low: int = -7, high: int = 1) -> Pulls:
     """Prepare the curves of the gradient's size by temperature.
 
     Parameters
@@ -172,6 +172,8 @@ def errors(ax: Axes) -> Errors:
     own.solid.set_marker("D")
     own.solid.set_markersize(6.5)
     own.line.set_linestyle("none")
+    for ring in (means.now, own.now):
+        ring.set_clip_on(False)  # whole at the ends of the axis too
     return Errors(band, seeds, means, own, here)
 
 

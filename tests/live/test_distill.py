@@ -281,6 +281,16 @@ def test_small_students_err_least_at_small_temperatures_and_most_at_high_ones(be
     assert all(within_noise(errors[T], grid.alone) for T in best)
 
 
+def test_a_student_short_of_images_gains_from_its_teacher_beyond_noise(bench):
+    preset(bench, "Short of images")
+    grid = bench.result.grid
+    errors = {T: grid.mean(T) for T in grid.by_temperature.x}
+    assert all(error.high < grid.alone.low for T, error in errors.items() if T >= 2)
+    hot = [error for T, error in errors.items() if T >= 6]
+    assert all(within_noise(a, b) for a in hot for b in hot)
+    assert qlab.networks.card("student_100_t8")["recipe"]["train_images"] == 5_000
+
+
 # -- taking it along --------------------------------------------------------------------
 
 
@@ -397,7 +407,8 @@ def test_its_request_is_the_zoos_recipe_at_the_present_temperature_and_alpha(sch
     recipe = qlab.networks.card("student_100_hard")["recipe"]
     told = {"task": "distill", "network": "student_100", "temperature": 12.0, "alpha": 0.25}
     assert told.items() <= request.items()
-    assert all(request[name] == recipe[name] for name in ("epochs", "lr", "batch_size", "schedule"))
+    for name in ("epochs", "lr", "batch_size", "schedule", "train_images"):
+        assert request[name] == recipe[name]
     assert request["seed"] not in {run.seed for run in qlab.networks.student_runs()}
 
 
@@ -450,9 +461,14 @@ def test_each_student_trained_here_stays_a_point(school):
 def test_the_copied_code_of_a_student_trained_here_trains_it_again(school):
     school.state.offer({"temperature": 5.0, "alpha": 0.5})
     train(school)
+    school.training._seed = 9
+    send(school, "student", "student_100")
+    train(school)  # of another size, by another recipe
+    send(school, "student", "student_30")
     send(school, "taught", "here")
     send(school, "temperature", 2.0)
     code = school.code()
+    assert "train_images" not in code
     compile(code, "<copied>", "exec")
     assert "qlab.training.distill(start, teacher, mnist, 5, 0.5,\n    seed=5, epochs=" in code
     assert 'build("student_30", np.random.default_rng(5))' in code
