@@ -24,6 +24,7 @@ FIRST = 0.3  # darkness of a block in which next to nothing is kept
 _share = np.linspace(0.0, 1.0, 17)[:, None]  # few colours: lossless WebP is quick on those
 _ink = np.where(_share > 0, FIRST + (1 - FIRST) * _share, 0.0)
 SHADES = (255 * ((1 - _ink) * to_rgba(REMOVED) + _ink * to_rgba(AFTER))).round().astype(np.uint8)
+_WHOLE = SHADES.view(np.uint32).ravel()  # a pixel in one word: looked up four times as quickly
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def shades(
         RGBA, opaque.
     """
     shade = np.ceil(share * (len(SHADES) - 1)).astype(np.uint8)  # ceil: a kept weight is seen
-    return SHADES[shade.repeat(place.tall, axis=0).repeat(place.wide, axis=1)]
+    pixels = _WHOLE[shade].repeat(place.tall, axis=0).repeat(place.wide, axis=1)
+    return pixels.view(np.uint8).reshape(*pixels.shape, 4)
 
 
 class Pixels(AxesImage):
