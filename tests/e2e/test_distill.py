@@ -1,0 +1,34 @@
+"""Distil in the browser: what stands on the page is what the library computes."""
+
+import math
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from qlab import data, networks
+from qlab.distillation import entropy, soft_targets
+from tests.e2e.conftest import Visit
+from tests.e2e.harness import until
+
+
+def test_after_a_drag_the_page_shows_the_librarys_entropy(visit: Visit) -> None:
+    app = visit("distill", "temperature=1&image=3")
+    before = app.value("entropy_teacher")
+    app.drag("temperature", 0.6)
+    until(lambda: app.value("entropy_teacher") > before)
+    app.settle(rest=1)  # then the address holds the state
+    T = float(parse_qs(urlsplit(app.page.url).query)["temperature"][0])
+    assert 2 < T < 30
+    image = data.load("mnist").test.images[3:4]
+    logits = networks.load("teacher_1200").predict(image)
+    bits = float(entropy(soft_targets(logits, T))[0]) / math.log(2)
+    assert app.value("entropy_teacher") == pytest.approx(bits, rel=1e-6)
+
+
+def test_the_error_of_a_student_was_measured_on_all_test_images(visit: Visit) -> None:
+    app = visit("distill")
+    app.settle()
+    shown = app.output("error")
+    assert shown["source"] == "measured"
+    assert int(shown["n"]) % 10_000 == 0
+    assert float(shown["low"]) < float(shown["value"]) < float(shown["high"])

@@ -1,0 +1,59 @@
+"""Quantize in the browser: what stands on the page is what the library computes."""
+
+import pytest
+
+from qlab import core, data, metrics, networks, ranges
+from tests.e2e.conftest import Visit
+from tests.e2e.harness import App, until
+
+
+def measured(app: App) -> float:
+    """The accuracy, once it was measured on all test images."""
+    until(lambda: app.output("accuracy").get("n") == "10000", 60, "all images are measured")
+    assert app.output("accuracy")["source"] == "measured"
+    return app.value("accuracy")
+
+
+def test_after_a_drag_the_page_shows_the_librarys_accuracy_with_its_interval(visit: Visit) -> None:
+    app = visit("quantize", "bits=8&method=mse&granularity=axis")
+    app.drag("bits", 0.14)
+    bits = int(app.slider("bits"))
+    assert 1 < bits < 8
+    spec = core.QuantSpec(bits=bits, granularity=core.PerAxis(0))
+    small = networks.quantize_weights(networks.load("lenet_300_100"), spec, ranges.mse)
+    expected = metrics.accuracy(small.network, data.load("mnist").test)
+    assert measured(app) == pytest.approx(expected.value, abs=1e-9)
+    shown = app.output("accuracy")
+    assert float(shown["low"]) == pytest.approx(expected.low, abs=1e-9)
+    assert float(shown["high"]) == pytest.approx(expected.high, abs=1e-9)
+    packed = metrics.bytes_packed(small.network, small.qparams).total
+    assert app.value("bytes") == packed
+
+
+def test_an_estimate_is_called_one_and_then_replaced_by_all_images(visit: Visit) -> None:
+    app = visit("quantize", "bits=8")
+    measured(app)
+    app.page.evaluate("""() => {
+      window.sources = [];
+      new MutationObserver(() => {
+        const shown = document.querySelector('output[data-name="accuracy"]').dataset;
+        sources.push([shown.source, Number(shown.n)]);
+      }).observe(document.querySelector(".qlab-readout"), { subtree: true, childList: true });
+    }""")
+    app.choose("rounding", "Down (floor)")
+    until(lambda: app.page.evaluate("window.sources.length") > 0)
+    measured(app)
+    sources = app.page.evaluate("window.sources")
+    assert sources[0][0] == "estimated"
+    assert 250 <= sources[0][1] < 10_000
+    assert sources[-1] == ["measured", 10_000]
+
+
+def test_fewer_bits_cost_accuracy_and_save_bytes(visit: Visit) -> None:
+    app = visit("quantize", "bits=8")
+    at_eight, bytes_at_eight = measured(app), app.value("bytes")
+    app.drag("bits", 0.0)
+    until(lambda: app.value("bytes") < bytes_at_eight)
+    assert measured(app) < at_eight
+    assert "beyond noise" in app.page.locator(".qlab-readout").inner_text()
+    app.is_clean()
