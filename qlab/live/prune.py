@@ -240,7 +240,7 @@ class Prune(Instrument):
         if result.latency is not None:
             return
         pruned = networks.prune(self._net(s), self._masks(s))
-        images = self.evaluation.test.images[:TIMED]
+        images = self.evaluation.test[:TIMED].images
         variants = {"dense": self._net(s), "pruned": pruned, "cut_out": networks.shrink(pruned)}
         calls = {name: _Call(net, images) for name, net in variants.items()}
         latency = yield from metrics.latency_in_turns(calls, REPEATS)
