@@ -5,6 +5,7 @@ changed is kept, so the layers before it cost nothing; the whole split is measur
 pieces of about 5 ms, between which the page is heard.
 """
 
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from qlab.networks import Network
 
 WORK = 5e8  # multiply-accumulates that an estimate may cost, about 10 ms
 PIECE = 1.3e8  # and a piece between two yields, 4 to 6 ms
+THREADS = min(2, os.cpu_count() or 1)  # batches at the same time
 FEWEST, MOST = 250, 1000  # images of an estimate
 KEPT = 32  # prefixes and answers, at most 3 MB each
 
@@ -139,6 +141,6 @@ def _classes(
     for i in range(0, len(images), size):
         piece = images[i : i + size]
         x = piece.images if isinstance(piece, Split) else piece
-        found[i : i + size] = net.run(x, start).argmax(axis=1)
+        found[i : i + size] = net.run(x, start, threads=THREADS).argmax(axis=1)
         yield
     return found

@@ -13,6 +13,7 @@ import io
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import ipywidgets as ipw
@@ -24,8 +25,20 @@ from matplotlib.figure import Figure as MplFigure
 from PIL import Image
 
 DPI = 100  # dots an inch of the drawing, one dot per CSS pixel
+_ENCODERS = ThreadPoolExecutor(2, "qlab-encode")  # WebP lets go of Python's lock
 FRAMES = 256  # kept for each figure, 5 to 10 kB each
 SCENES = 16  # kept backgrounds, half a megabyte each
+
+
+class Picture(ipw.Image):
+    """An image whose value can be ahead of the page's for a while."""
+
+    ahead = False  # the page got the value some other way, and is sent it again at rest
+
+    def _should_send_property(self, key: str, value: Any) -> bool:
+        if key == "value" and self.ahead:
+            return False
+        return bool(super()._should_send_property(key, value))
 
 
 class Figure:
@@ -101,8 +114,9 @@ class Figure:
         self._staged: Hashable = object()  # no scene yet
         self._scenes: OrderedDict[Hashable, np.ndarray] = OrderedDict()
         self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._coming: dict[Hashable, Future[bytes]] = {}  # drawn, not encoded yet
         self._shown: Hashable = None
-        self.image = ipw.Image(
+        self.image = Picture(
             format="png" if grainy else "webp", width=str(size[0]), height=str(size[1])
         )
         self.image.layout = {"width": f"{size[0]}px", "max_width": "100%", "height": "auto"}
@@ -117,6 +131,12 @@ class Figure:
 
     # -- frames ------------------------------------------------------------------
 
+    def begin(self, result: Any) -> None:
+        """Draw the frame of this result if it is new, and encode it beside what comes next."""
+        key = (self._key(result), 1.0)
+        if key not in self._frames:
+            self._coming = {key: _ENCODERS.submit(self._encode, self._pixels(result, 1.0))}
+
     def show(self, result: Any, density: float | int = 1.0) -> None:
         """Send the frame of this result to the page, drawing it only if it is new."""
         self.result = result
@@ -124,7 +144,28 @@ class Figure:
         frame = self.frame(result, density)
         if shown != self._shown:
             self._shown = shown
+            self.image.ahead = False
             self.image.value = frame
+
+    def turn(self, result: Any) -> bytes | None:
+        """Turn to the frame of this result, and return it if it is another: the caller sends it.
+
+        A message takes about 4 ms from kernel to page, so the frames of one event share one.
+        """
+        before = self._shown
+        self.image.ahead, behind = True, self.image.ahead
+        self.result, self._shown = result, (self._key(result), 1.0)
+        if self._shown == before:
+            self.image.ahead = behind
+            return None
+        self.image.value = frame = self.frame(result)
+        return frame
+
+    def catch_up(self) -> None:
+        """Let the page's model of the picture know what the page shows already."""
+        if self.image.ahead:
+            self.image.ahead = False
+            self.image.send_state("value")
 
     def sharpen(self, density: float | int) -> None:
         """Send the shown frame at the screen's density, and say in words what it shows."""
@@ -138,7 +179,10 @@ class Figure:
         """Return the encoded picture of this result, from the kept ones if possible."""
         key = (self._key(result), density)
         if key not in self._frames:
-            self._frames[key] = self._encode(self._pixels(result, density))
+            coming = self._coming.pop(key, None)
+            self._frames[key] = (
+                coming.result() if coming else self._encode(self._pixels(result, density))
+            )
             if len(self._frames) > FRAMES:
                 self._frames.popitem(last=False)
         self._frames.move_to_end(key)
@@ -149,6 +193,7 @@ class Figure:
         return self._pixels(self.result if result is None else result, 1.0).copy()
 
     def _pixels(self, result: Any, density: float | int) -> np.ndarray:
+        wait(self._coming.values())  # an encoder may still read the buffer that is drawn on
         scene = self._scene(result)
         if scene != self._staged:
             self._stage(result)  # limits first: they place the moving artists

@@ -189,10 +189,12 @@ class Instrument(ipw.VBox):
     def show(self, result: Any) -> None:
         """Write the numbers and draw the figures that follow the hand."""
         self.result = result
+        live = [figure for figure in self.figures.values() if figure.live]
+        for figure in live:
+            figure.begin(result)
         self.readout.show(self.numbers(result))
-        for figure in self.figures.values():
-            if figure.live:
-                figure.show(result)
+        for figure in live:
+            figure.show(result)
 
     def improve(self, s: Any, **fields: Any) -> None:
         """Replace fields of a kept result, and show it if the state is still there."""
