@@ -193,8 +193,12 @@ class Instrument(ipw.VBox):
         for figure in live:
             figure.begin(result)
         self.readout.show(self.numbers(result))
-        for figure in live:
-            figure.show(result)
+        if not self.page.here:  # nobody looks yet: the first view takes what the models hold
+            for figure in live:
+                figure.show(result)
+            return
+        frames = {figure: figure.turn(result) for figure in live}
+        self.page.show({f.name: (f.image.format, frame) for f, frame in frames.items() if frame})
 
     def improve(self, s: Any, **fields: Any) -> None:
         """Replace fields of a kept result, and show it if the state is still there."""
@@ -239,6 +243,7 @@ class Instrument(ipw.VBox):
             if not figure.live:
                 figure.show(self.result)
                 yield
+            figure.catch_up()
             figure.sharpen(self.page.density)
             yield
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})

@@ -64,6 +64,7 @@ class Page(anywidget.AnyWidget):
         self._copies, self._files = copies, files
         self._on_link, self._on_density, self._on_error = on_link, on_density, on_error
         self._linked = False
+        self.here = False  # a page said hello: it can be shown pictures
         self.density = 1.0
         self.on_msg(self._hear)
 
@@ -74,6 +75,12 @@ class Page(anywidget.AnyWidget):
     def describe(self, alts: dict[str, str]) -> None:
         """Say what these figures show; the words of the others stay."""
         self.alts = {**self.alts, **alts}
+
+    def show(self, frames: dict[str, tuple[str, bytes]]) -> None:
+        """Put pictures (format and bytes by the figure's name) on the page, in one message."""
+        if frames:
+            kinds = [[name, format] for name, (format, _) in frames.items()]
+            self.send({"do": "show", "pictures": kinds}, [frame for _, frame in frames.values()])
 
     def copy(self, name: str) -> None:
         """Put a text on the clipboard of the page."""
@@ -100,6 +107,7 @@ class Page(anywidget.AnyWidget):
             self._on_error(error)
 
     def _greet(self, message: dict[str, Any]) -> None:
+        self.here = True
         density, search = message.get("density"), message.get("search")
         if isinstance(density, int | float) and 1 <= density <= 4:
             before, self.density = self.density, 2.0 if density > 1.25 else 1.0

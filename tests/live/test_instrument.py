@@ -249,3 +249,22 @@ def test_idle_work_runs_by_itself_on_a_loop_once_the_hand_rests():
 def test_drawn_data_are_the_results_data(toy):
     send(toy, "power", 5)
     np.testing.assert_array_equal(toy.line.get_ydata(), toy.result.y)
+
+
+def test_the_pictures_of_one_event_share_one_message_and_the_models_follow_at_rest(
+    toy, monkeypatch
+):
+    toy.settle()
+    sent, synced = [], []
+    image = toy.figures["power"].image
+    monkeypatch.setattr(toy.page, "send", lambda message, buffers=None: sent.append(buffers))
+    monkeypatch.setattr(image, "send_state", lambda key=None: synced.append(key))
+    send(toy, "power", 3)
+    assert synced == ["value"] and sent == []  # nobody looks: the model alone is told
+    toy.page._handle_custom_msg({"do": "hello", "search": "", "density": 1}, [])
+    send(toy, "power", 5)
+    assert sent == [[image.value]] and synced == ["value"]
+    toy.settle()
+    assert synced == ["value", "value"]  # a view that opens later sees the same
+    toy.settle()
+    assert synced == ["value", "value"]
