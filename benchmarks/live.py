@@ -10,8 +10,8 @@ painted (``live.js`` says exactly when that is, and looks at the pixels). Three 
             frame: from the release of the button to the picture of the last value
 
 The peer, in the same run on the same server, is what a notebook usually does: `interact` and an
-inline plot of the same histogram with the same accuracy. The floor is a page whose kernel computes
-nothing and sends one picture that was ready: no page with a kernel can be quicker than that.
+inline plot of the same histogram with the same accuracy. Beside it stands a page whose kernel
+computes nothing and sends one ready picture through `ipywidgets.Image`: what the way alone takes.
 """
 
 import os
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import sync_playwright
 
 from benchmarks import table
 from qlab.live import Distil, Prune, Quantize
@@ -43,6 +43,7 @@ QUIET, PATIENCE = 35, 1500  # ms without a new picture that end an answer; ms to
 RESTED = 110  # ms between two presses after which idle work may have helped: not counted as new
 INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil}
 NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
+PEERS = {"ready": "a ready picture in an Image widget", "peer": "the peer: interact"}
 HERE = Path(__file__).parent
 Row = dict[str, object]
 
@@ -113,7 +114,7 @@ class Slider:
         for key in path:
             self.press(key)
         self.app.settle(rest=0.5)
-        answers = []
+        answers: list[dict[str, Any]] = []
         while len(answers) < SAMPLES:
             answers.append(self.press(path[len(answers) % len(path)]))
             time.sleep(0.1)
@@ -252,7 +253,7 @@ def opened() -> Iterator[Opener]:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         pages = Path(folder) / "apps"
         shutil.copytree(HERE.parent / "apps", pages)
-        for name in ("peer", "floor"):
+        for name in ("peer", "ready"):
             shutil.copy(HERE / f"{name}.ipynb", pages)
         server = Server(Path(folder) / "log.txt", "--preheat=0", apps=pages)
         browser = playwright.chromium.launch(executable_path=executable(), args=root)
@@ -268,8 +269,10 @@ def run(only: str = "") -> dict[str, list[Row]]:
     rows: dict[str, list[Row]] = {"keys": [], "drags": []}
     write = {"keys": keys_row, "drags": drag_row}
     with opened() as page:
-        peer = {"keys": 0.0, "drags": 0.0}
-        for what, name in (("the floor", "floor"), ("the peer", "peer")):
+        for what, name in (
+            ("one ready picture in an Image widget", "ready"),
+            ("the peer: interact", "peer"),
+        ):
             keys, drags = measure_peer(page, name)
             rows["keys"].append(keys_row(what, "", keys, 0))
             rows["drags"].append(drag_row(what, "", drags, 0))

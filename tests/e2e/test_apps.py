@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-import os
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,7 +36,7 @@ PICTURES = """() => Promise.all([...document.querySelectorAll("img.qlab-figure")
     const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
     canvas.getContext("2d").drawImage(image, 0, 0);
     const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    return new Uint32Array(pixels.data.buffer).reduce((h, word) => (Math.imul(h, 31) + word) | 0, 7);
+    return new Uint32Array(pixels.data.buffer).reduce((h, w) => (Math.imul(h, 31) + w) | 0, 7);
   }))"""
 NUMBERS = """() => Object.fromEntries([...document.querySelectorAll("output.qlab-value")]
   .map((o) => [o.dataset.name, o.dataset.value]))"""
@@ -66,19 +66,30 @@ def settings(app: App) -> list[Any]:
 
 def message(app: App) -> str:
     """The sentence that the page says about what it refused."""
-    found = app.page.locator(".qlab-message [role=alert]")
-    return found.inner_text() if found.count() else ""
+    find = "document.querySelector('.qlab-message [role=alert]')"
+    return app.page.evaluate(f"{find}?.textContent ?? ''")
+
+
+def ends(app: App, trait: str) -> tuple[float, float]:
+    """The least and the greatest value of a slider, as a screen reader is told them."""
+    handle = app.control(trait).locator(".noUi-handle").first
+    low, high = (handle.get_attribute(f"aria-value{end}") for end in ("min", "max"))
+    assert low and high
+    return float(low), float(high)
+
+
+def until_both_move(app: App, before: tuple[dict[str, str], list[int]], what: str = "") -> None:
+    """Wait until numbers and pictures are others than before."""
+    until(lambda: numbers(app) != before[0], what=f"numbers follow {what}")
+    until(lambda: pictures(app) != before[1], what=f"pictures follow {what}")
 
 
 def assert_lives(app: App, name: str) -> None:
     """A slider still moves numbers and pictures."""
     before = numbers(app), pictures(app)
     trait = FIRST[name]
-    handle = app.control(trait).locator(".noUi-handle").first
-    at_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
-    app.drag(trait, 0.0 if at_end else 1.0)
-    until(lambda: numbers(app) != before[0], what="numbers follow")
-    until(lambda: pictures(app) != before[1], what="pictures follow")
+    app.drag(trait, 0.0 if app.slider(trait) == ends(app, trait)[1] else 1.0)
+    until_both_move(app, before)
 
 
 @each_app
@@ -88,7 +99,9 @@ def test_an_app_opens_clean_and_accessible(visit: Visit, name: str) -> None:
     assert app.page.title().startswith(APPS[name].TITLE)
     assert numbers(app)
     assert len(set(pictures(app))) == len(pictures(app)) > 2
-    assert all(app.page.locator("img.qlab-figure:visible").evaluate_all("(a) => a.map((i) => i.alt)"))
+    assert all(
+        app.page.locator("img.qlab-figure:visible").evaluate_all("(a) => a.map((i) => i.alt)")
+    )
     assert message(app) == ""
     assert app.violations() == []
     app.is_clean()
@@ -102,16 +115,14 @@ def test_a_slider_dragged_to_its_ends_and_middle_moves_pictures_and_numbers(
 ) -> None:
     app = visit(name)
     app.settle()
-    handle = app.control(trait).locator(".noUi-handle").first
-    low, high = (float(handle.get_attribute(f"aria-value{end}") or "nan") for end in ("min", "max"))
-    reached = []
+    low, high = ends(app, trait)
+    reached: list[float] = []
     for fraction in (0.0, 1.0, 0.5, 0.0):
         before, place = (numbers(app), pictures(app)), app.slider(trait)
         app.drag(trait, fraction)
         reached.append(app.slider(trait))
         if reached[-1] != place and trait not in ABOUT_TRAINING:
-            until(lambda: numbers(app) != before[0], what=f"numbers at {reached}")
-            until(lambda: pictures(app) != before[1], what=f"pictures at {reached}")
+            until_both_move(app, before, f"at {reached}")
     assert (min(reached), max(reached)) == (low, high)
     assert low < reached[2] < high
     assert message(app) == ""
@@ -124,17 +135,23 @@ def test_arrow_keys_move_a_slider_one_step_and_its_end_keys_to_its_ends(
 ) -> None:
     app, trait = visit(name), FIRST[name]
     app.settle()
-    before, place = (numbers(app), pictures(app)), app.slider(trait)
+    shown = app.control(trait).locator(".widget-readout")
+    before, place = (numbers(app), pictures(app)), shown.inner_text()
     app.press(trait, "ArrowRight")
-    until(lambda: numbers(app) != before[0] and pictures(app) != before[1])
-    step = app.slider(trait) - place
-    assert step > 0
-    app.press(trait, "ArrowLeft", 2)
-    until(lambda: app.slider(trait) == pytest.approx(place - step, abs=step / 2))
-    handle = app.control(trait).locator(".noUi-handle").first
-    for key, end in (("End", "max"), ("Home", "min")):
-        app.press(trait, key)
-        until(lambda end=end: app.slider(trait) == float(handle.get_attribute(f"aria-value{end}")))
+    until(lambda: shown.inner_text() != place)
+    until_both_move(app, before)
+    app.press(trait, "ArrowLeft")
+    until(lambda: shown.inner_text() == place)
+    low, high = ends(app, trait)
+    app.press(trait, "End")
+    until(lambda: app.slider(trait) == high)
+    app.press(trait, "Home")
+    until(lambda: app.slider(trait) == low)
+
+
+def differs(app: App, before: tuple[dict[str, str], list[int]]) -> bool:
+    """Tell whether a number or a picture is another than before."""
+    return (numbers(app), pictures(app)) != before
 
 
 @each_app
@@ -154,7 +171,7 @@ def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -
             here = select.evaluate("(s) => s.selectedIndex")
             count = select.locator("option").count()
             select.select_option(index=(here + 1) % count)
-        until(lambda before=before: (numbers(app), pictures(app)) != before, what=trait)
+        until(partial(differs, app, before), what=trait)
         assert message(app) == "", trait
     app.is_clean()
 
@@ -169,7 +186,8 @@ def test_presets_set_the_controls_and_teach_and_reset_brings_back_the_start(
     lesson = app.page.locator(".qlab-lesson p")
     for preset in APPS[name].PRESETS:
         app.choose("preset", preset.name)
-        until(lambda preset=preset: lesson.count() and lesson.inner_text() == preset.lesson)
+        page_text = app.page.locator(".qlab-lesson p", has_text=preset.lesson)
+        page_text.wait_for()
         before = numbers(app)
     app.drag(FIRST[name], 0.3)
     until(lambda: numbers(app) != before)
@@ -332,7 +350,7 @@ def test_a_hostile_link_leaves_the_defaults_and_says_one_sentence(visit: Visit, 
         app = visit()
         app.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
         app.open(name, f"{FIRST[name]}={written}")
-        said = until(lambda app=app: message(app), what=f"a sentence about {kind}")
+        said = until(partial(message, app), what=f"a sentence about {kind}")
         assert 0 < len(said) < 300, kind
         assert "Traceback" not in said
         assert settings(app) == start, kind
@@ -430,5 +448,3 @@ def test_a_tab_that_closes_ends_its_training(visit: Visit, server: Server) -> No
     programs = until(kernel.children, 20, "the training program starts")
     app.close()
     until(lambda: not any(map(psutil.Process.is_running, programs)), 20, "it ends")
-
-
