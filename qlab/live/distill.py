@@ -185,6 +185,15 @@ class Distil(Instrument):
     STATE = DistilState
     PROGRAM: ClassVar[Sequence[str]] = TRAINING  # that trains
     SPOKEN = ("entropy_teacher", "entropy_student", "loss", "error")
+    BELOW = (
+        "hard",
+        "soft",
+        "pull_soft",
+        "pull_bare",
+        "pull_hard",
+        "error_alone",
+        "error_teacher",
+    )
     PRESETS = (
         Preset(
             "T = 1: hard as the label",

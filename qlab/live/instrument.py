@@ -75,6 +75,7 @@ class Instrument(ipw.VBox):
     STATE: ClassVar[type[State]]
     PRESETS: ClassVar[tuple[Preset, ...]] = ()
     SPOKEN: ClassVar[tuple[str, ...]] = ()  # numbers that are announced once settled
+    BELOW: ClassVar[tuple[str, ...]] = ()  # numbers that stand below the pictures
 
     def __init__(self, *, link: str | None = None, **values: Any) -> None:
         super().__init__()
@@ -87,7 +88,7 @@ class Instrument(ipw.VBox):
         self.in_hand = ""  # the trait moved last: its values are computed ahead
         self.figures: dict[str, Figure] = {}
         self.worker = Worker(on_error=self.fail)
-        self.readout = Readout()
+        self.readout, self.below = Readout(), Readout()
         self._messages, self._lesson = _words("qlab-message"), _words("qlab-lesson")
         self.page = Page(
             name=self.NAME,
@@ -192,7 +193,9 @@ class Instrument(ipw.VBox):
         live = [figure for figure in self.figures.values() if figure.live]
         for figure in live:
             figure.begin(result)
-        self.readout.show(self.numbers(result))
+        numbers = list(self.numbers(result))
+        self.readout.show(v for v in numbers if v.name not in self.BELOW)
+        self.below.show(v for v in numbers if v.name in self.BELOW)
         if not self.page.here:  # nobody looks yet: the first view takes what the models hold
             for figure in live:
                 figure.show(result)
@@ -211,7 +214,7 @@ class Instrument(ipw.VBox):
     @property
     def values(self) -> dict[str, Value]:
         """The numbers on screen by name."""
-        return self.readout.values
+        return {**self.readout.values, **self.below.values}
 
     def settle(self, everything: bool = True) -> None:
         """Run idle work now: for tests, scripts and headless use.
@@ -360,6 +363,7 @@ class Instrument(ipw.VBox):
             self._messages,
             self.readout,
             _box("qlab-figures", cards, ipw.Box),
+            self.below,
             *self.extras(),
         ]
         return [head, _box("qlab-body", [panel, _box("qlab-results", results)], ipw.Box)]

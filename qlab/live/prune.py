@@ -334,7 +334,7 @@ class Prune(Instrument):
     @property
     def values(self) -> dict[str, Value]:
         """The numbers on screen by name, the times among them."""
-        return {**self.readout.values, **self.clock.values}
+        return {**super().values, **self.clock.values}
 
     # -- what it looks like -----------------------------------------------------------
 

@@ -114,7 +114,7 @@ class Value:
         )
 
 
-def written(value: float | int | int, form: str, unit: bool = True) -> str:
+def written(value: float | int, form: str, unit: bool = True) -> str:
     """Write a number in its form.
 
     Examples
@@ -150,7 +150,7 @@ def _plain(value: float | int) -> str:
 
 
 class Readout(ipw.HTML):
-    """All numbers of an instrument in one widget; ``values`` finds them by name."""
+    """Numbers of an instrument in one widget; ``values`` finds them by name."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -160,9 +160,8 @@ class Readout(ipw.HTML):
     def show(self, values: Iterable[Value]) -> None:
         """Replace all numbers, with one message to the page."""
         self.values = {value.name: value for value in values}
-        self.value = (
-            f'<div class="qlab-numbers">{"".join(v.html() for v in self.values.values())}</div>'
-        )
+        rows = "".join(value.html() for value in self.values.values())
+        self.value = f'<div class="qlab-numbers">{rows}</div>' if rows else ""
 
     def sentence(self, names: Iterable[str]) -> str:
         """Say some of the numbers in one sentence, for the aria-live region."""

@@ -56,7 +56,7 @@ def readings(instrument: Instrument) -> dict[str, float]:
 def assert_shown(instrument: Instrument) -> None:
     """No message stands, every number is in the page with its provenance."""
     assert instrument.message == ""
-    page = instrument.readout.value
+    page = instrument.readout.value + instrument.below.value
     for value in instrument.values.values():
         assert f'data-name="{value.name}"' in page
         assert value.source in ("measured", "derived", "cited", "estimated")
