@@ -234,7 +234,7 @@ class Figure:
         heading = self.mpl.suptitle(self.title, fontsize=10, x=0.01, y=1.03, ha="left", va="bottom")
         out = io.BytesIO()
         try:
-            alone = {"image.composite_image": False}  # else images that wait invisible are drawn too
+            alone = {"image.composite_image": False}  # else invisible ones are drawn too
             with rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name, **alone}):
                 self.mpl.savefig(
                     out, format=format, dpi=2 * DPI, bbox_inches="tight", metadata=_DATELESS[format]
