@@ -7,6 +7,7 @@ Every failure is one sentence on stderr: exit code 2 when the command was writte
 import argparse
 import errno
 import os
+import socket
 import subprocess
 import sys
 import webbrowser
@@ -77,20 +78,36 @@ def apps(arguments: argparse.Namespace) -> None:
             idle=60 * arguments.idle,
         )
     except OSError as error:
-        raise Failure(listening(arguments.ip, arguments.port, error)) from error
+        raise Failure(listening(arguments, error)) from error
 
 
-def listening(ip: str, port: int, error: OSError) -> str:
+def listening(arguments: argparse.Namespace, error: OSError) -> str:
     """Say why a server cannot listen, and what to do."""
+    ip, port, command = arguments.ip, arguments.port, arguments.command
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is in use. Stop what uses it, or take another: --port {port + 1}."
+        other = port + 1 if port < 65535 else PORT
+        return (
+            f"port {port} is in use. Stop what uses it, or take another: "
+            f"--port {other} (make {command} PORT={other})."
+        )
     if error.errno == errno.EACCES:
         return f"port {port} is not allowed for this user. Take one from 1024 up: --port {PORT}."
     return f"cannot listen on {ip}, port {port}: {error.strerror or error}. Try --ip 127.0.0.1."
 
 
 def lab(arguments: argparse.Namespace) -> None:
-    """Open JupyterLab on the labs."""
+    """Open JupyterLab on the labs.
+
+    Raises
+    ------
+    Failure
+        If the port is taken or not allowed, or JupyterLab fails.
+    """
+    family = socket.AF_INET6 if ":" in arguments.ip else socket.AF_INET
+    try:  # JupyterLab would say it in five lines of its log
+        socket.create_server((arguments.ip, arguments.port), family=family).close()
+    except OSError as error:
+        raise Failure(listening(arguments, error)) from error
     command = [sys.executable, "-m", "jupyterlab", "--port", str(arguments.port)]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.ip={arguments.ip}"]
     command += [] if arguments.browser and has_screen() else ["--no-browser"]
@@ -106,8 +123,9 @@ def lab(arguments: argparse.Namespace) -> None:
 def state(name: str) -> str:
     """Tell in a few words whether a data set is here, and how many images it has."""
     from qlab.data import load, root
+    from qlab.data.digests import SUMS
 
-    if not (root() / name).is_dir():
+    if not (root() / name / SUMS).is_file():
         return f"not here: qlab data fetch {name}"
     images = [len(split) for split in (load(name).train, load(name).validation, load(name).test)]
     return "here, {:,} images to train, {:,} to validate, {:,} to test".format(*images)
@@ -156,7 +174,10 @@ def data(arguments: argparse.Namespace) -> None:
         try:
             from qlab.training import vision
         except ImportError as error:
-            raise Failure("fetching needs PyTorch: pip install 'qlab[training]'.") from error
+            raise Failure(
+                "fetching needs PyTorch: run make setup, or pip install -e '.[training]', in a "
+                "clone of the repository."
+            ) from error
         print(f"{name}: written to {vision.fetch(name)}")
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
@@ -88,6 +89,24 @@ def test_data_list_tells_what_is_here_and_how_to_get_the_rest(
     assert lines["cifar10"] == "not here: qlab data fetch cifar10"
 
 
+def test_data_fetch_asks_the_network_and_says_in_one_sentence_that_there_is_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+
+    def offline(request: object, *_: object, **__: object) -> None:
+        asked.append(request)
+        raise URLError("no route")
+
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.setenv("QLAB_DATASETS", str(tmp_path))
+    code, line = failure(capsys, "data", "fetch", "cifar10")
+    assert code == 1
+    assert asked
+    assert "'cifar10' could not be downloaded" in line
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_data_check_names_the_damaged_file(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -130,7 +149,16 @@ def refused(*options: str) -> str:
 def test_a_busy_port_is_refused_and_never_silently_replaced(busy_port: int) -> None:
     line = refused("--port", str(busy_port))
     assert f"port {busy_port} is in use" in line
-    assert f"--port {busy_port + 1}" in line
+    assert f"--port {busy_port + 1} (make apps PORT={busy_port + 1})" in line
+
+
+def test_a_lab_on_a_busy_port_is_one_sentence_too(
+    capsys: pytest.CaptureFixture[str], busy_port: int
+) -> None:
+    code, line = failure(capsys, "lab", "--no-browser", "--port", str(busy_port))
+    assert code == 1
+    assert f"port {busy_port} is in use" in line
+    assert f"make lab PORT={busy_port + 1}" in line
 
 
 def test_an_address_of_another_machine_is_refused() -> None:

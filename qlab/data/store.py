@@ -1,7 +1,7 @@
 """Write a dataset's folder: all of it, or nothing."""
 
+import contextlib
 import hashlib
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -89,15 +89,16 @@ def _check(
 
 def _write(folder: Path, arrays: dict[str, UInt8[np.ndarray, "..."]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
-        lines = []
-        for file, array in arrays.items():
-            packed = idx.compress(idx.encode(array))
-            (fresh / file).write_bytes(packed)
-            lines.append(f"{hashlib.sha256(packed).hexdigest()}  {file}\n")
-        (fresh / digests.SUMS).write_text("".join(lines), encoding="ascii")
-        for file in (*arrays, digests.SUMS):  # all is written: now each takes its place
-            (fresh / file).replace(folder / file)
+        with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as scratch:
+            fresh, lines = Path(scratch), []
+            for file, array in arrays.items():
+                packed = idx.compress(idx.encode(array))
+                (fresh / file).write_bytes(packed)
+                lines.append(f"{hashlib.sha256(packed).hexdigest()}  {file}\n")
+            (fresh / digests.SUMS).write_text("".join(lines), encoding="ascii")
+            for file in (*arrays, digests.SUMS):  # all is written: now each takes its place
+                (fresh / file).replace(folder / file)
     finally:
-        shutil.rmtree(fresh)
+        with contextlib.suppress(OSError):  # only an empty folder goes: nothing came into it
+            folder.rmdir()

@@ -15,6 +15,7 @@ from qlab.networks.files import read
 from qlab.networks.network import Network
 
 FOLDER = Path(__file__).parent / "zoo"
+NEEDED = {"recipe", "parameters", "test", "sha256"}  # what is read from a card elsewhere
 REMEDY = "Run `git checkout qlab/networks/zoo`, or `make zoo` to train the zoo again."
 
 
@@ -49,10 +50,10 @@ def card(name: str) -> dict[str, Any]:
         raise _missing("card", name, f"{name}.json") from None
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not found.keys() >= NEEDED:
         raise ValueError(
-            f"card: the zoo's card is damaged, expected a JSON object (file='{name}.json'). "
-            f"{REMEDY}"
+            f"card: the zoo's card is damaged, expected {', '.join(sorted(NEEDED))} in a JSON "
+            f"object (file='{name}.json'). {REMEDY}"
         )
     return found
 

@@ -9,6 +9,7 @@ only after a plain import has failed for this reason.
 import functools
 import tempfile
 from collections.abc import Callable, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -114,10 +115,15 @@ def fetch(name: str, loader: Callable[..., Any] | None = None) -> Path:
         try:
             train = load(folder, train=True, download=True)
             test = load(folder, train=False, download=True)
-        except (URLError, RuntimeError, ConnectionError, TimeoutError) as error:
+        except (URLError, HTTPException, RuntimeError, ConnectionError, TimeoutError) as error:
             raise ConnectionError(
                 f"fetch: {name!r} could not be downloaded ({type(error).__name__}). "
                 "Connect to the internet and try again; MNIST and the digits need none."
+            ) from error
+        except OSError as error:
+            raise OSError(
+                f"fetch: {name!r} could not be kept while it arrived: {error.strerror or error}. "
+                "Nothing was changed; free some space or let TMPDIR name another folder."
             ) from error
         return data.store(
             name,

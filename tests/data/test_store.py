@@ -70,6 +70,18 @@ def test_a_full_disk_leaves_what_was_there(
     assert {p.name: p.read_bytes() for p in (elsewhere / "digits").iterdir()} == before
 
 
+def test_a_full_disk_leaves_no_empty_folder_that_looks_like_a_dataset(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, raw: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="could not be written"):
+        data.store("fashion_mnist", *arrays(500))
+    assert list(elsewhere.iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["mnist", "digits"])
 def test_a_missing_dataset_says_how_to_get_it_back(name: str) -> None:
     with pytest.raises(FileNotFoundError, match=f"git checkout datasets/{name}.*qlab data prepare"):

@@ -9,14 +9,19 @@ from qlab import networks
 from qlab.networks import trained
 
 
+def write_card(network: Path) -> None:
+    digest = trained.hashlib.sha256(network.read_bytes()).hexdigest()
+    card = {"name": network.stem, "recipe": {}, "parameters": 0, "test": {}, "sha256": digest}
+    network.with_suffix(".json").write_text(json.dumps(card))
+
+
 @pytest.fixture
 def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A zoo of its own, with the smallest network of the real one."""
     monkeypatch.setattr(trained, "FOLDER", tmp_path)
     net = networks.build("student_30", np.random.default_rng(0))
     path = networks.save(net, tmp_path / "student_30.safetensors")
-    card = {"name": "student_30", "sha256": trained.hashlib.sha256(path.read_bytes()).hexdigest()}
-    (tmp_path / "student_30.json").write_text(json.dumps(card))
+    write_card(path)
     (tmp_path / "students.json").write_text("{}")  # results of the grid: no network
     return tmp_path
 
@@ -31,8 +36,7 @@ def test_a_retrained_network_replaces_the_one_in_memory(zoo: Path) -> None:
     old = networks.load("student_30")
     new = networks.build("student_30", np.random.default_rng(1))
     path = networks.save(new, zoo / "student_30.safetensors")
-    digest = trained.hashlib.sha256(path.read_bytes()).hexdigest()
-    (zoo / "student_30.json").write_text(json.dumps({"sha256": digest}))
+    write_card(path)
     assert (networks.load("student_30").weights["fc1"] != old.weights["fc1"]).any()
 
 
@@ -52,7 +56,7 @@ def test_a_missing_file_is_told_with_the_command_that_makes_it(zoo: Path, file: 
         networks.load("student_30")
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{"])
+@pytest.mark.parametrize("text", ["", "[1]", "{", "{}"])
 def test_a_damaged_card_is_told(zoo: Path, text: str) -> None:
     (zoo / "student_30.json").write_text(text)
     with pytest.raises(ValueError, match="card is damaged"):

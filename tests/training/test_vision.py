@@ -1,7 +1,9 @@
+import errno
 import gzip
 import struct
 import subprocess
 import sys
+from http.client import IncompleteRead
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.error import URLError
@@ -93,7 +95,8 @@ def test_torchvisions_own_loader_reads_files_and_shows_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "error", [URLError("no route"), RuntimeError("Error downloading x:\nTried")]
+    "error",
+    [URLError("no route"), RuntimeError("Error downloading x:\nTried"), IncompleteRead(b"x", 9)],
 )
 def test_offline_is_one_sentence_and_leaves_nothing(folder: Path, error: Exception) -> None:
     def offline(root: str, *, train: bool, download: bool) -> object:
@@ -102,6 +105,15 @@ def test_offline_is_one_sentence_and_leaves_nothing(folder: Path, error: Excepti
     with pytest.raises(ConnectionError, match="could not be downloaded") as raised:
         fetch("fashion_mnist", offline)
     assert "\n" not in str(raised.value)
+    assert not folder.exists()
+
+
+def test_a_disk_that_fills_up_meanwhile_is_one_sentence_and_leaves_nothing(folder: Path) -> None:
+    def full(root: str, *, train: bool, download: bool) -> object:
+        raise OSError(errno.ENOSPC, "No space left on device", f"{root}/cifar.tar.gz")
+
+    with pytest.raises(OSError, match=r"could not be kept.*No space left on device.*TMPDIR"):
+        fetch("cifar10", full)
     assert not folder.exists()
 
 
