@@ -150,17 +150,6 @@ def _write_grid(runs: list[dict[str, Any]], names: Sequence[str], shop: Workshop
     write_whole(path, _json(grid).encode())
 
 
-def stored_name(student: str, setting: Setting) -> str:
-    """Return the zoo name of a stored student.
-
-    Examples
-    --------
-    >>> stored_name("student_30", Setting(4.0, 0.9)), stored_name("student_30", Setting(1.0, 0.0))
-    ('student_30_t4', 'student_30_hard')
-    """
-    return f"{student}_hard" if setting.alpha == 0 else f"{student}_t{setting.temperature:g}"
-
-
 def _told(setting: Setting) -> dict[str, Any]:
     return {
         "temperature": setting.temperature if setting.alpha else None,
@@ -182,16 +171,17 @@ def _run(name: str, student: Student, shop: Workshop) -> dict[str, Any]:
 
 
 def _store_student(name: str, student: Student, shop: Workshop) -> None:
+    told = _told(student.setting)
     recipe = {
         "teacher": TEACHER,
         "student": name,
-        **_told(student.setting),
+        **told,
         "build_seed": student.seed,
         "dataset": DATASET,
         **asdict(STUDENTS[name]),
         "seed": student.seed,
     }
-    stored = stored_name(name, student.setting)
+    stored = networks.stored_student(name, told["temperature"])
     net = Network(stored, student.network.layers, student.network.input_shape)
     card = _card(net, recipe, student.best_epoch, student.validation, shop)
     _write(shop.folder, stored, net, card)
