@@ -78,8 +78,9 @@ class Quantize(Instrument):
         Preset(
             "Activations too",
             {"bits": 8, "activation_bits": 2},
-            "Weights at 8 bits, but what flows between the layers has only four values. "
-            "Integer hardware needs both, and activations are the harder half.",
+            "Weights at 8 bits, but what enters each layer has only four values. Integer hardware "
+            "needs both. Give the weights these 2 bits instead, and leave the activations float: "
+            "which half of this network is the harder one?",
         ),
     )
 

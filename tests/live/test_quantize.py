@@ -170,7 +170,8 @@ def test_presets_teach_something_that_is_so(quantize):
     assert accuracy["2 bits and the outlier"] < 0.5
     assert accuracy["2 bits, clipped"] > accuracy["2 bits and the outlier"] + 0.2
     assert accuracy["Rounding down"] < accuracy["8 bits are free"] - 0.05
-    assert accuracy["Activations too"] < accuracy["8 bits are free"]
+    assert accuracy["2 bits and the outlier"] < accuracy["Activations too"] - 0.2
+    assert accuracy["Activations too"] < accuracy["8 bits are free"] - 0.02
 
 
 def test_hostile_messages_are_refused_and_controls_live(quantize):
