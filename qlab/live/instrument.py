@@ -246,7 +246,8 @@ class Instrument(ipw.VBox):
             if not figure.live:
                 figure.show(self.result)
                 yield
-            figure.catch_up()
+            if not self.page.app:  # an app's page is the only one; JupyterLab may open another view
+                figure.catch_up()
             figure.sharpen(self.page.density)
             yield
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})
