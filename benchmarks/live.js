@@ -11,11 +11,19 @@
     eye.gap = event.timeStamp - eye.last;
     eye.start = eye.last = event.timeStamp;
     eye.paints = [];
+    eye.released = 0;
   };
   addEventListener("keydown", note, true);
   addEventListener("pointerdown", note, true);
   addEventListener("pointermove", (e) => (eye.moved = e.timeStamp), true);
-  addEventListener("pointerup", (e) => (eye.released = e.timeStamp), true);
+  const release = (event) => {
+    eye.released = event.timeStamp;
+    eye.late = 0;
+    for (const image of document.images)
+      eye.kept.set(name(image), image.complete && image.naturalWidth ? pixels(image) : NaN);
+  };
+  addEventListener("pointerup", release, true);
+
 
   const afterFrame = (call) =>
     requestAnimationFrame(() => {
@@ -27,7 +35,14 @@
     "load",
     ({ target }) => {
       if (target.tagName !== "IMG") return;
-      afterFrame(() => eye.paints.push({ name: name(target), image: target, time: performance.now() }));
+      const early = !eye.released;
+      afterFrame(async () => {
+        const time = performance.now(), released = eye.released;
+        eye.paints.push({ name: name(target), image: target, time });
+        if (!released || !target.isConnected) return;
+        const differs = await changed(target); // idle work sends some pictures once more, unchanged
+        if (early || differs) eye.late = time - released;
+      });
     },
     true,
   );
@@ -44,7 +59,8 @@
     return hash;
   }
   const changed = async (image) => {
-    await image.decode(); // where the next frame is on its way already
+    await image.decode().catch(() => {}); // where the next frame is on its way already
+    if (!image.naturalWidth) return false; // a picture that is drawn only at rest
     const [key, now] = [name(image), pixels(image)];
     const differs = eye.kept.get(key) !== now;
     eye.kept.set(key, now);
@@ -76,7 +92,7 @@
     for (const p of eye.paints) (counts[p.name] ??= []).push(p.time);
     const times = Object.values(counts).sort((a, b) => b.length - a.length)[0] || [];
     const during = times.filter((t) => t <= eye.moved);
-    return { rate: (1000 * during.length) / (eye.moved - eye.start), late: Math.max(0, times.at(-1) - eye.released) };
+    return { rate: (1000 * during.length) / (eye.moved - eye.start), late: eye.late };
   };
   window.eye = eye;
 })();

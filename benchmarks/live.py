@@ -117,7 +117,7 @@ class Slider:
         answers: list[dict[str, Any]] = []
         while len(answers) < SAMPLES:
             answers.append(self.press(path[len(answers) % len(path)]))
-            time.sleep(0.1)
+            time.sleep(self.random.uniform(0.05, 0.4))  # now before idle work, now within it
         return answers
 
     def new(self, names: list[str]) -> list[dict[str, Any]]:
