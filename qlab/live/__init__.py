@@ -14,7 +14,7 @@ To write one, copy the shape of ``quantize.py``:
    for what stands still (``stage``, by ``scene``) and one for what moves (``draw``, by ``key``).
 6. ``later(s)`` yields generators for the moments of rest: the whole test split, the
    curve. They end in ``self.improve(s, field=…)``.
-7. ``code()`` writes the ten lines that print the same numbers; a test runs them.
+7. ``code()`` writes the lines that print the same numbers; a test runs them.
 
 Long work (training) is a ``Job``: another process, with progress, stop and keep-best.
 """

@@ -117,11 +117,6 @@ class Evaluation:
         self._kept.move_to_end(key)
         return self._kept[key]
 
-    def forget(self, key: Hashable) -> None:
-        """Drop what was kept under a name, its prefixes included."""
-        for kept in [k for k in self._kept if isinstance(k, tuple) and key in k]:
-            del self._kept[kept]
-
 
 def work(net: Network, start: int = 0) -> int:
     """Count the multiply-accumulates of one image from a layer on."""

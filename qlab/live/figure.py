@@ -234,8 +234,9 @@ class Figure:
         heading = self.mpl.suptitle(self.title, fontsize=10, x=0.01, y=1.03, ha="left", va="bottom")
         out = io.BytesIO()
         try:
-            alone = {"image.composite_image": False}  # else invisible ones are drawn too
-            with rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name, **alone}):
+            settings: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": self.name}
+            settings["image.composite_image"] = False  # else invisible ones are drawn too
+            with rc_context(settings):
                 self.mpl.savefig(
                     out, format=format, dpi=2 * DPI, bbox_inches="tight", metadata=_DATELESS[format]
                 )

@@ -2,7 +2,7 @@
 
 const BUTTONS = [
   ["link", "Copy link", "Copy the address of this page as it is set now (Alt+L)"],
-  ["code", "Copy code", "Copy ten lines of Python that print the same numbers (Alt+C)"],
+  ["code", "Copy code", "Copy the lines of Python that print the same numbers (Alt+C)"],
   ["csv", "CSV", "Download the numbers and the curve as a table"],
   ["png", "PNG", "Download the pictures as pixels"],
   ["svg", "SVG", "Download the pictures as vectors"],

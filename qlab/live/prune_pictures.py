@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from qlab.live.figure import Figure
-from qlab.live.prune_state import LAYERS, PruneResult, PruneState
+from qlab.live.offered import LAYERS
+from qlab.live.prune_state import PruneResult, PruneState
 from qlab.networks import card
 from qlab.plots.bars import bar_axis, bars, set_bars
 from qlab.plots.curve import curve, odds_axis, set_curve

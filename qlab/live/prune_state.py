@@ -1,25 +1,14 @@
 """What the Prune instrument can be set to, and what one setting gives."""
 
-import functools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from qlab import metrics, networks
+from qlab import metrics
+from qlab.live.offered import LAYER_MENU, LAYERS, NETWORKS, available
 from qlab.live.state import Choice, Real, State, Whole
 from qlab.metrics import Measured
-
-NETWORKS = {
-    "lenet_300_100": "LeNet-300-100",
-    "lenet_5": "LeNet-5",
-    "mlp_784_128_10": "784-128-10",
-}
-LAYERS = {  # of each network; the last one's neurons are the classes
-    "lenet_300_100": ("fc1", "fc2", "fc3"),
-    "lenet_5": ("conv1", "conv2", "fc1", "fc2"),
-    "mlp_784_128_10": ("fc1", "fc2"),
-}
 
 
 class PruneState(State):
@@ -59,7 +48,7 @@ class PruneState(State):
     )
     layer = Choice(
         "all",
-        {"all": "All layers", **{name: name for name in ("fc1", "fc2", "fc3", "conv1", "conv2")}},
+        LAYER_MENU,
         label="Layer",
         help="Prune every layer, or one alone to see how sensitive it is.",
     )
@@ -88,7 +77,7 @@ class PruneState(State):
         whole_rows = self.structure != "weights"
         match name:
             case "network":
-                return _available()
+                return available()
             case "structure":
                 has_filters = any(layer.startswith("conv") for layer in LAYERS[self.network])
                 return ["weights", "neurons", *["filters"] * has_filters]
@@ -129,11 +118,6 @@ class PruneState(State):
         elif self.layer != "all":
             sentences.append("Ranking layers as one needs more than one layer.")
         return " ".join(sentences)
-
-
-@functools.cache
-def _available() -> list[str] | None:
-    return [name for name in NETWORKS if name in networks.ZOO] or None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

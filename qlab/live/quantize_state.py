@@ -1,7 +1,6 @@
 """What the Quantize instrument can be set to, and what a setting gives."""
 
 import contextlib
-import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,15 +8,10 @@ import numpy as np
 
 from qlab import core, metrics, networks, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
+from qlab.live.offered import LAYER_MENU, NETWORKS, available
 from qlab.live.state import Choice, Flag, State, Whole
 from qlab.metrics import Measured
 
-NETWORKS = {
-    "lenet_300_100": "LeNet-300-100",
-    "lenet_5": "LeNet-5",
-    "mlp_784_128_10": "784-128-10",
-}
-LAYERS = ("fc1", "fc2", "fc3", "conv1", "conv2")
 GRANULARITIES: dict[str, tuple[str, core.Granularity]] = {
     "tensor": ("One scale a layer", PerTensor()),
     "axis": ("One scale an output (row)", PerAxis(0)),
@@ -39,7 +33,7 @@ class QuantizeState(State):
     )
     layer = Choice(
         "all",
-        {"all": "All layers", **{name: name for name in LAYERS}},
+        LAYER_MENU,
         label="Layer",
         help="Quantize every layer, or one alone to see how sensitive it is.",
     )
@@ -80,7 +74,7 @@ class QuantizeState(State):
     def allowed(self, name: str) -> list[Any] | None:
         """Offer the networks that are there, and the layers that the network has."""
         if name == "network":
-            return _available()
+            return available()
         if name == "layer":
             with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
                 return ["all", *networks.load(self.network).weights]
@@ -129,8 +123,3 @@ class QuantizeResult:
     def full(self) -> bool:
         """True once all test images were used."""
         return self.accuracy.source == "measured"
-
-
-@functools.cache
-def _available() -> list[str] | None:
-    return [name for name in NETWORKS if name in networks.ZOO] or None

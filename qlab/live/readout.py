@@ -4,7 +4,7 @@ Each number is an ``<output class="qlab-value">`` that carries its interval, its
 source, and shows the source in a word and a mark beside it, never by colour alone:
 
     ● measured   on the whole split          ≈ estimated   on a subset of n
-    = derived    by a formula                § cited       from a publication
+    = derived    by a formula                § cited       from a card of the zoo, or a publication
 
 All numbers of an instrument travel in one HTML widget, so a new state costs one message.
 """

@@ -11,9 +11,10 @@ import safetensors.numpy
 
 from qlab import data, metrics, networks, pruning
 from qlab.live import Prune
+from qlab.live.offered import LAYERS
 from qlab.live.prune import CURVE
 from qlab.live.prune_pictures import spread
-from qlab.live.prune_state import LAYERS, PruneState
+from qlab.live.prune_state import PruneState
 from tests.live.driving import (
     assert_control_moves_everything,
     assert_refuses_everything_hostile,
