@@ -277,7 +277,10 @@ def run(only: str = "") -> dict[str, list[Row]]:
             rows["keys"].append(keys_row(what, "", keys, 0))
             rows["drags"].append(drag_row(what, "", drags, 0))
             print(what, rows["keys"][-1], rows["drags"][-1], file=sys.stderr)
-        peer = {"keys": rows["keys"][-1]["median"], "drags": rows["drags"][-1]["frames/s"]}
+        peer = {
+            "keys": float(str(rows["keys"][-1]["median"])),
+            "drags": float(str(rows["drags"][-1]["frames/s"])),
+        }
         for name, instrument in INSTRUMENTS.items():
             settings = instrument.STATE.settings()
             menus = [n for n, s in settings.items() if isinstance(s, Choice) and n != "network"]
