@@ -103,7 +103,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "Making $(VENV) with $$("$$found" --version)."; \
 	  "$$found" -m venv --clear $(VENV) || exit 1; \
 	fi
-	@echo 'Installing qlab; the first time this fetches some hundred MB.'
+	@echo 'Installing qlab; the first time this fetches some hundred MB, on Linux with CUDA several GB.'
 	@$(call install,'.[training]')
 	@echo '$(CURDIR)' > $@
 

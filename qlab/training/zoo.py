@@ -231,13 +231,17 @@ def main(names: Sequence[str]) -> int:
         )
         return 2
     torch.set_num_threads(1)  # sums come out in another order with more
-    shop = Workshop(say=lambda line: print(line, flush=True))
-    for name in NETWORKS:
-        if not names or name in names:
-            train_network(name, shop)
     students = [name for name in STUDENTS if not names or name in names]
-    if students:
-        train_students(students, shop)
+    try:
+        shop = Workshop(say=lambda line: print(line, flush=True))
+        for name in NETWORKS:
+            if not names or name in names:
+                train_network(name, shop)
+        if students:
+            train_students(students, shop)
+    except (OSError, ValueError) as error:  # no dataset, no teacher, a full disk
+        print(f"zoo: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -133,6 +133,15 @@ def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "zoo: names must be among lenet_300_100" in capsys.readouterr().err
 
 
+def test_a_missing_dataset_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("QLAB_DATASETS", str(tmp_path))
+    assert zoo.main(["mlp_784_128_10"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("zoo: load: dataset 'mnist' is not there")
+
+
 def test_a_student_starts_from_its_seed_alone() -> None:
     a = networks.build("student_30", np.random.default_rng(3))
     b = networks.build("student_30", np.random.default_rng(3))
