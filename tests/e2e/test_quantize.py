@@ -55,5 +55,5 @@ def test_fewer_bits_cost_accuracy_and_save_bytes(visit: Visit) -> None:
     app.drag("bits", 0.0)
     until(lambda: app.value("bytes") < bytes_at_eight)
     assert measured(app) < at_eight
-    assert "beyond noise" in app.page.locator(".qlab-readout").inner_text()
+    assert "beyond noise" in app.page.locator(".qlab-readout").first.inner_text()
     app.is_clean()
