@@ -443,6 +443,13 @@ def call_of(s: PruneState) -> str:
 
 def is_it_faster(r: PruneResult) -> tuple[str, str]:
     """Ask about the clock below, and answer."""
+    if not r.zeros:
+        return (
+            "Why do the times differ, with nothing removed?",
+            "They hardly do: three times the same matrices are multiplied, and what differs is how "
+            "busy the machine was. So much is the noise of the clock. "
+            f"Timed: {TIMED} images, median of {REPEATS} calls.",
+        )
     if r.state.structure == "weights":
         return (
             "Why is the pruned network no faster?",

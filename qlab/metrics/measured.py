@@ -29,7 +29,8 @@ class Measured:
     n
         Size of the sample, at least 0 (0: not a sample, as for a derived number).
     source
-        measured, derived (from a formula), cited (from a paper or a card) or estimated (on a subset).
+        measured, derived (from a formula), cited (from a paper or a card) or estimated (on a
+        subset).
 
     Raises
     ------

@@ -288,6 +288,8 @@ def test_time_is_measured_at_rest_with_its_spread_and_the_page_says_why_it_stays
     assert "that saves time on any computer" in prune.reason.value
     send(prune, "structure", "weights")
     assert "a zero is multiplied like any other number" in prune.reason.value
+    send(prune, "sparsity", 0.0)
+    assert "with nothing removed" in prune.reason.value  # and nothing is claimed to be faster
 
 
 # -- what is taken away -----------------------------------------------------------------
