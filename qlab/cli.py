@@ -92,7 +92,11 @@ def listening(arguments: argparse.Namespace, error: OSError) -> str:
         )
     if error.errno == errno.EACCES:
         return f"port {port} is not allowed for this user. Take one from 1024 up: --port {PORT}."
-    return f"cannot listen on {ip}, port {port}: {error.strerror or error}. Try --ip 127.0.0.1."
+    if error.errno in (errno.EADDRNOTAVAIL, None):  # None: a name that means no address
+        return f"cannot listen on {ip}, port {port}: {error.strerror or error}. Try --ip 127.0.0.1."
+    return (
+        f"the apps cannot be served: {error.strerror or error}. Mend that, then start them again."
+    )
 
 
 def lab(arguments: argparse.Namespace) -> None:
@@ -232,7 +236,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("apps", parents=[served], help="open the live instruments")
     one.add_argument("--port", type=port, default=PORT, help="0 takes a free one (%(default)s)")
     for name, default, says in (
-        ("--preheat", 1, "kernels that wait warm for each app, about 100 MB each"),
+        ("--preheat", 1, "kernels that wait warm for each app (make bench measures their memory)"),
         ("--limit", 32, "the most kernels that run at a time"),
         ("--idle", 120, "minutes after which an untouched page is stopped"),
     ):

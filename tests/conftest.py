@@ -1,6 +1,7 @@
 """What every test run shares: one thread, no display, and no test that looks away."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -8,6 +9,9 @@ import pytest
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+# A run in the background ignores Ctrl-C, and so would every server that it starts and stops.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Node ids that may be skipped, each with its reason beside it.  A skip that is not listed here
 # fails the run: a test that silently did not run proves nothing.
@@ -19,6 +23,11 @@ def unexpected_skips(config: pytest.Config) -> list[str]:
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     reports = [*terminal.stats.get("skipped", []), *terminal.stats.get("xfailed", [])]
     return sorted({report.nodeid for report in reports} - ALLOWED_SKIPS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser last: its driver keeps an event loop running in this thread to the end."""
+    items.sort(key=lambda item: item.nodeid.startswith("tests/e2e/"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -201,6 +201,7 @@ class Training(ipw.Box):
             self.figure.show(self.record)
             if ended or len(self.record.accuracies) != heard or len(self.record.steps) == 1:
                 self.figure.sharpen(self.density() if ended else 1.0)
+                self.figure.catch_up()
                 self._on_words(self.figure.alt)
         if ended:
             self._finish(event)

@@ -147,18 +147,18 @@ class Figure:
             self.image.ahead = False
             self.image.value = frame
 
-    def turn(self, result: Any) -> bytes | None:
+    def turn(self, result: Any, density: float | int = 1.0) -> bytes | None:
         """Turn to the frame of this result, and return it if it is another: the caller sends it.
 
         A message takes about 4 ms from kernel to page, so the frames of one event share one.
         """
         before = self._shown
         self.image.ahead, behind = True, self.image.ahead
-        self.result, self._shown = result, (self._key(result), 1.0)
+        self.result, self._shown = result, (self._key(result), density)
         if self._shown == before:
             self.image.ahead = behind
             return None
-        self.image.value = frame = self.frame(result)
+        self.image.value = frame = self.frame(result, density)
         return frame
 
     def catch_up(self) -> None:
@@ -167,13 +167,12 @@ class Figure:
             self.image.ahead = False
             self.image.send_state("value")
 
-    def sharpen(self, density: float | int) -> None:
-        """Send the shown frame at the screen's density, and say in words what it shows."""
+    def sharpen(self, density: float | int) -> bytes | None:
+        """Turn to the shown frame at the screen's density, and say in words what it shows."""
         if self.result is None:
-            return
-        if density > 1:
-            self.show(self.result, density)
+            return None
         self.alt = self._describe(self.result)
+        return self.turn(self.result, density) if density > 1 else None
 
     def frame(self, result: Any, density: float | int = 1.0) -> bytes:
         """Return the encoded picture of this result, from the kept ones if possible."""

@@ -91,10 +91,16 @@ class Instrument(ipw.VBox):
         self.readout, self.below = Readout(), Readout()
         self._messages, self._lesson = _words("qlab-message"), _words("qlab-lesson")
         self.page = Page(
-            name=self.NAME,
+            maker=f"qlab.live.{type(self).__name__}",
             copies={"code": self.code},
-            files={"csv": self._csv_file, "png": self._png_file, "svg": self._svg_file},
+            files={
+                "csv": self._csv_file,
+                "png": self._png_file,
+                "svg": self._svg_file,
+                "json": self._json_file,
+            },
             on_link=self._follow,
+            on_open=lambda text: self.say(" ".join(self.state.from_json(text))),
             on_density=lambda: self.worker.plan(self.plan(self.state.copy())),
             on_error=self.fail,
         )
@@ -203,6 +209,14 @@ class Instrument(ipw.VBox):
         frames = {figure: figure.turn(result) for figure in live}
         self.page.show({f.name: (f.image.format, frame) for f, frame in frames.items() if frame})
 
+    def sharpen(self, figure: Figure) -> None:
+        """Send the shown frame at the screen's density, on the way that live frames go."""
+        frame = figure.sharpen(self.page.density)
+        if frame:
+            self.page.show({figure.name: (figure.image.format, frame)})
+        if not self.page.app:  # an app's page is the only one; JupyterLab may open another view
+            figure.catch_up()
+
     def improve(self, s: Any, **fields: Any) -> None:
         """Replace fields of a kept result, and show it if the state is still there."""
         key = s.key()
@@ -246,9 +260,7 @@ class Instrument(ipw.VBox):
             if not figure.live:
                 figure.show(self.result)
                 yield
-            if not self.page.app:  # an app's page is the only one; JupyterLab may open another view
-                figure.catch_up()
-            figure.sharpen(self.page.density)
+            self.sharpen(figure)
             yield
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})
         self.page.said = self.readout.sentence(self.SPOKEN)
@@ -392,6 +404,9 @@ class Instrument(ipw.VBox):
 
     def _csv_file(self) -> tuple[str, str, bytes]:
         return f"qlab-{self.NAME}.csv", "text/csv", self.csv().encode()
+
+    def _json_file(self) -> tuple[str, str, bytes]:
+        return f"qlab-{self.NAME}.json", "application/json", self.state.to_json().encode()
 
     def _png_file(self) -> tuple[str, str, bytes]:
         return f"qlab-{self.NAME}.png", "image/png", png_sheet(list(self.figures.values()))

@@ -1,7 +1,7 @@
 """The link with which a page was opened, told to a kernel that was warm before anybody came.
 
-Voila's own `get_query_string` does the same, but importing it costs a kernel 43 MB and half a
-second; this asks the server the same question with what a kernel has loaded anyway.
+Voila's own `get_query_string` does the same, but importing it brings the whole server into the
+kernel; this asks the server the same question with what a kernel has loaded anyway.
 """
 
 import asyncio

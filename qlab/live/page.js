@@ -1,11 +1,13 @@
 // The instrument's hand in the page; see page.py for its duties.
 
 const BUTTONS = [
-  ["link", "Copy link", "Copy the address of this page as it is set now (Alt+L)"],
+  ["link", "Copy link", "Copy what opens this page as it is set now (Alt+L)"],
   ["code", "Copy code", "Copy the lines of Python that print the same numbers (Alt+C)"],
   ["csv", "CSV", "Download the numbers and the curve as a table"],
   ["png", "PNG", "Download the pictures as pixels"],
   ["svg", "SVG", "Download the pictures as vectors"],
+  ["json", "Settings", "Download the settings as a file"],
+  ["open", "Open", "Set the controls from a file of settings"],
 ];
 
 async function toClipboard(text) {
@@ -43,13 +45,23 @@ function dataURL(format, buffer) {
   return `data:image/${format};base64,${btoa(text)}`;
 }
 
-// In JupyterLab the address bar is JupyterLab's: a link leads to the app beside it.
+// In JupyterLab the address bar is JupyterLab's: there a line of Python opens the same state.
 function linkTo(model) {
-  const query = "?" + model.get("query");
-  if (model.get("app")) return location.origin + location.pathname + query;
-  const config = document.getElementById("jupyter-config-data");
-  const base = config ? JSON.parse(config.textContent).baseUrl || "/" : "/";
-  return location.origin + base + "voila/render/apps/" + model.get("name") + ".ipynb" + query;
+  const query = model.get("query");
+  if (model.get("app")) return location.origin + location.pathname + "?" + query;
+  return `${model.get("maker")}(link="${query}")`;
+}
+
+// Ask for a small text file; what is in it is for the kernel to judge.
+function openFile(send, tell) {
+  const field = Object.assign(document.createElement("input"), { type: "file", accept: ".json" });
+  field.onchange = async () => {
+    const file = field.files[0];
+    if (!file) return;
+    if (file.size > 20_000) return tell("A file of settings has at most 20 kB; nothing was changed.");
+    send({ do: "open", text: await file.text() });
+  };
+  field.click();
 }
 
 // ipywidgets gives a slider's handle no name and a picture no alternative text; we do.
@@ -98,7 +110,8 @@ export default {
     const copied = async (text, what) =>
       tell((await toClipboard(text)) ? what + " copied." : "The browser did not allow copying.");
     const ask = (name) => {
-      if (name === "link") copied(linkTo(model), "Link");
+      if (name === "link") copied(linkTo(model), model.get("app") ? "Link" : "Line of Python");
+      else if (name === "open") openFile((message) => model.send(message), tell);
       else model.send({ do: name === "code" ? "copy" : "save", name });
     };
     for (const [name, label, hint] of BUTTONS) {
@@ -109,7 +122,7 @@ export default {
         title: hint,
         onclick: () => ask(name),
       });
-      if (name !== "link" && name !== "code") button.setAttribute("aria-label", "Download " + label);
+      if (!["link", "code", "open"].includes(name)) button.setAttribute("aria-label", "Download " + label);
       bar.append(button);
     }
     bar.append(told);

@@ -35,6 +35,8 @@ class Page(anywidget.AnyWidget):
         What can be downloaded: name to a function that makes it.
     on_link
         Called once with the page's query string, from a page that has one.
+    on_open
+        Called with the text of a settings file that the visitor opened.
     on_density
         Called when the screen turns out to have another pixel density.
     on_error
@@ -46,23 +48,25 @@ class Page(anywidget.AnyWidget):
 
     query = tl.Unicode().tag(sync=True)  # the state as a link, without question mark
     app = tl.Bool().tag(sync=True)  # the address bar is ours
-    name = tl.Unicode().tag(sync=True)  # of the app's notebook, for links made in JupyterLab
+    maker = tl.Unicode().tag(sync=True)  # what makes this instrument in Python: a notebook's link
     alts = tl.Dict().tag(sync=True)  # what each figure shows, in words, by its name
     said = tl.Unicode().tag(sync=True)  # the settled result in words
 
     def __init__(
         self,
         *,
-        name: str,
+        maker: str,
         copies: dict[str, Callable[[], str]],
         files: dict[str, Maker],
         on_link: Callable[[str], None],
+        on_open: Callable[[str], None],
         on_density: Callable[[], None],
         on_error: Callable[[Exception], None],
     ) -> None:
-        super().__init__(app=in_voila(), name=name)
+        super().__init__(app=in_voila(), maker=maker)
         self._copies, self._files = copies, files
-        self._on_link, self._on_density, self._on_error = on_link, on_density, on_error
+        self._on_link, self._on_open = on_link, on_open
+        self._on_density, self._on_error = on_density, on_error
         self._linked = False
         self.here = False  # a page said hello: it can be shown pictures
         self.density = 1.0
@@ -99,6 +103,8 @@ class Page(anywidget.AnyWidget):
                 self.copy(name)
             elif do == "save" and name in list(self._files):
                 self.save(name)
+            elif do == "open" and isinstance(message.get("text"), str):
+                self._on_open(message["text"])
             elif do == "hello":
                 self._greet(message)
             else:

@@ -44,6 +44,7 @@ class Prune(Instrument):
     )
     STATE = PruneState
     SPOKEN = ("accuracy", "change", "bytes_ratio", "macs_nonzero")
+    BELOW = ("macs_structural", "bytes_cut_out")
     PRESETS = (
         Preset(
             "Half is free",
@@ -53,7 +54,7 @@ class Prune(Instrument):
         ),
         Preset(
             "The cliff",
-            {"sparsity": 0.9},
+            {"sparsity": 0.8},
             "Nothing seems to happen for a long way, then everything does. Drag on from here, "
             "and look at the curve: its axis spreads out what is kept.",
         ),
@@ -256,10 +257,10 @@ class Prune(Instrument):
                 yield from self.result_of(s.copy(sparsity=sparsity, base=base))
                 self.figures["curve"].show(self.result)
                 yield
-        self.figures["curve"].sharpen(self.page.density)
+        self.sharpen(self.figures["curve"])
 
     def _redraw(self) -> Task:
-        self.figures["curve"].sharpen(self.page.density)
+        self.sharpen(self.figures["curve"])
         yield
 
     def _points(self, r: PruneResult, base: str) -> list[PruneResult]:
@@ -292,15 +293,17 @@ class Prune(Instrument):
         yield _derived(
             "macs_nonzero", "Multiplications kept", r.macs.nonzero, f"of {r.macs.dense:,}"
         )
-        yield _derived("macs_structural", "… once cut out", r.macs.structural, "on any hardware")
+        yield _derived(
+            "macs_structural", "Multiplications, cut out", r.macs.structural, "dead rows removed"
+        )
         words = {
             "dense": "zeros stored too",
             "bitmap": "a bit a weight",
-            "relative_index": "distance to the next",
+            "relative_index": "gaps to the next",
             "cut_out": "dead rows removed",
         }
         for name, note in words.items():
-            label = f"Bytes, {'gaps' if name == 'relative_index' else name.replace('_', ' ')}"
+            label = f"Bytes, {name.replace('_', ' ')}"
             yield _derived(f"bytes_{name}", label, r.sizes[name].total, note)
         best = min(words, key=lambda name: r.sizes[name].total)
         yield Value(
@@ -309,7 +312,7 @@ class Prune(Instrument):
             value=r.sizes["dense"].total / r.sizes[best].total,
             source="derived",
             form="ratio",
-            note=f"as {'gaps' if best == 'relative_index' else best.replace('_', ' ')}",
+            note=f"as {best.replace('_', ' ')}",
         )
 
     def times(self, r: PruneResult) -> Iterator[Value]:
@@ -373,15 +376,19 @@ class Prune(Instrument):
         """Write the lines of qlab that print the numbers on screen."""
         s = self.state
         tuned = self.tuning.code() if s.base == "tuned" else ""
+        dense = f'qlab.networks.load("{s.network}")' if tuned else "net"
         return f"""import qlab
 net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
 {tuned}W = {{name: net.weights[name] for name in {list(s.chosen())}}}
 pruned = qlab.networks.prune(net, {call_of(s)})
-print("accuracy", qlab.metrics.accuracy(pruned, mnist.test).value)
+after, before = (qlab.metrics.accuracy(n, mnist.test).value for n in (pruned, {dense}))
+print("accuracy", after, "\\nchange", after - before)
 print("weights_kept", sum((w != 0).sum() for w in pruned.weights.values()))
-for name in ("bytes_dense", "bytes_bitmap", "bytes_relative_index"):
-    print(name, getattr(qlab.metrics, name)(pruned).total)
-print("bytes_cut_out", qlab.metrics.bytes_dense(qlab.networks.shrink(pruned)).total)
+names = ("bytes_dense", "bytes_bitmap", "bytes_relative_index")
+sizes = {{name: getattr(qlab.metrics, name)(pruned).total for name in names}}
+sizes["bytes_cut_out"] = qlab.metrics.bytes_dense(qlab.networks.shrink(pruned)).total
+print(*(f"{{name}} {{size}}" for name, size in sizes.items()), sep="\\n")
+print("bytes_ratio", sizes["bytes_dense"] / min(sizes.values()))
 macs = qlab.metrics.macs(pruned)
 print("macs_nonzero", macs.nonzero, "\\nmacs_structural", macs.structural)
 """

@@ -215,7 +215,7 @@ class Quantize(Instrument):
         yield from self._redraw()
 
     def _redraw(self) -> Task:
-        self.figures["curve"].sharpen(self.page.density)
+        self.sharpen(self.figures["curve"])
         yield
 
     # -- numbers ---------------------------------------------------------------------
@@ -308,9 +308,13 @@ small = qlab.networks.quantize_weights(net, spec, qlab.ranges.{s.method}, {round
 {acting}
 W, W_hat = (np.concatenate([n.weights[k].ravel() for k in small.qparams])
             for n in (net, small.network))
-print("accuracy", qlab.metrics.accuracy(acting, mnist.test).value)
+was, now = (n.predict(mnist.test.images) for n in (net, acting))
+before, after = (qlab.metrics.accuracy(x, mnist.test).value for x in (was, now))
+print("accuracy", after, "\\nfloat_accuracy", before, "\\nchange", after - before)
+print("flipped", (was.argmax(1) != now.argmax(1)).mean())
 print("sqnr", qlab.metrics.sqnr(W, W_hat), "\\nmse", qlab.metrics.mse(W, W_hat))
-print("bytes", qlab.metrics.bytes_packed(small.network, small.qparams).total)
+size, dense = qlab.metrics.bytes_packed(small.network, small.qparams), qlab.metrics.bytes_dense(net)
+print("bytes", size.total, "\\nratio", dense.total / size.total)
 """
 
     def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:

@@ -74,6 +74,24 @@ LOADERS: dict[str, tuple[str, Callable[[Any], np.ndarray]]] = {
     "fashion_mnist": ("FashionMNIST", _grey),
     "cifar10": ("CIFAR10", _colour),
 }
+CARDS = {
+    "fashion_mnist": """\
+# Fashion-MNIST: articles of clothing
+
+- **Origin.** Han Xiao, Kashif Rasul and Roland Vollgraf, Zalando Research; fetched by torchvision.
+- **Licence.** MIT.
+- **Cite.** H. Xiao, K. Rasul and R. Vollgraf, "Fashion-MNIST: a novel image dataset for
+  benchmarking machine learning algorithms", arXiv:1708.07747, 2017.
+""",
+    "cifar10": """\
+# CIFAR-10: small colour photographs
+
+- **Origin.** Alex Krizhevsky, Vinod Nair and Geoffrey Hinton, a labelled part of the 80 Million
+  Tiny Images; fetched by torchvision.
+- **Licence.** The authors state none: ask before you pass the images on.
+- **Cite.** A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009.
+""",
+}
 
 
 def fetch(name: str, loader: Callable[..., Any] | None = None) -> Path:
@@ -90,7 +108,8 @@ def fetch(name: str, loader: Callable[..., Any] | None = None) -> Path:
     Returns
     -------
     Path
-        The dataset's folder. Nothing is written unless the whole dataset has arrived.
+        The dataset's folder, with a card of origin and licence. Nothing is written unless the
+        whole dataset has arrived.
 
     Raises
     ------
@@ -125,10 +144,12 @@ def fetch(name: str, loader: Callable[..., Any] | None = None) -> Path:
                 f"fetch: {name!r} could not be kept while it arrived: {error.strerror or error}. "
                 "Nothing was changed; free some space or let TMPDIR name another folder."
             ) from error
-        return data.store(
+        stored = data.store(
             name,
             convert(train.data),
             np.asarray(train.targets, np.int64),
             convert(test.data),
             np.asarray(test.targets, np.int64),
         )
+    (stored / "README.md").write_text(CARDS[name], encoding="utf-8")
+    return stored

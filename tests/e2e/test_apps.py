@@ -305,7 +305,7 @@ def test_tab_reaches_every_control_in_order_and_shows_where_it_is(visit: Visit, 
         if focus["hook"] not in reached:
             reached.append(focus["hook"])
     traits = [trait for trait in APPS[name].STATE.settings() if trait not in disabled]
-    buttons = ["reset", "copy-link", "copy-code", "csv", "png", "svg"]
+    buttons = ["reset", "copy-link", "copy-code", "csv", "png", "svg", "json", "open"]
     expected = [f"qlab-{hook}" for hook in ("preset", *traits, *buttons)]
     assert [hook for hook in reached if hook in expected] == expected
 

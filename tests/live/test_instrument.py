@@ -185,6 +185,17 @@ def test_pictures_at_rest_have_the_density_of_the_screen(toy):
     assert width() == 400
 
 
+def test_a_state_come_back_to_is_sharpened_again(toy, monkeypatch):
+    sent = []
+    toy.page._handle_custom_msg({"do": "hello", "search": "", "density": 2}, [])
+    toy.settle()
+    monkeypatch.setattr(toy.page, "show", lambda frames: sent.extend(frames.values()))
+    send(toy, "power", 4)
+    send(toy, "power", 2)  # no rest at 4: the model holds the sharp picture of 2 all the time
+    toy.settle()
+    assert Image.open(io.BytesIO(sent[-1][1])).width == 400
+
+
 def test_the_page_cannot_set_what_only_the_kernel_says(toy):
     toy.page.set_state({"_esm": "alert(1)", "query": "x"})
     assert toy.page.query != "x" and "alert(1)" not in toy.page._esm
@@ -196,17 +207,23 @@ def test_copies_and_files_reach_the_page(toy, monkeypatch):
         toy.page, "send", lambda message, buffers=None: sent.append((message, buffers))
     )
     toy.page._handle_custom_msg({"do": "copy", "name": "code"}, [])
-    for name in ("csv", "png", "svg"):
+    for name in ("csv", "png", "svg", "json"):
         toy.page._handle_custom_msg({"do": "save", "name": name}, [])
     for nonsense in (None, "x", {"do": "save", "name": "passwd"}, {"do": ["copy"], "name": {}}):
         toy.page._handle_custom_msg(nonsense, [])
     assert sent[0][0]["text"] == toy.code()
     names = [message["filename"] for message, _ in sent[1:]]
-    assert names == ["qlab-toy.csv", "qlab-toy.png", "qlab-toy.svg"]
-    csv, png, svg = (buffers[0] for _, buffers in sent[1:])
+    assert names == ["qlab-toy.csv", "qlab-toy.png", "qlab-toy.svg", "qlab-toy.json"]
+    csv, png, svg, settings = (buffers[0] for _, buffers in sent[1:])
     assert csv.decode().splitlines()[:2] == ["setting,value", "power,2"]
     assert png.startswith(b"\x89PNG") and svg.startswith(b"<svg") and b"</svg>" in svg
     assert b"A toy" not in svg and b"Power" in svg
+    send(toy, "power", 5)
+    toy.page._handle_custom_msg({"do": "open", "text": settings.decode()}, [])
+    assert toy.state.power == 2 and toy.message == ""
+    for text in ('{"power": 99}', "[1]", "{", "x" * 60_000, "\x00"):
+        toy.page._handle_custom_msg({"do": "open", "text": text}, [])
+        assert toy.state.power == 2 and "expected" in toy.message
 
 
 def test_copied_code_prints_the_number_on_screen(toy):

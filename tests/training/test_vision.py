@@ -72,6 +72,7 @@ def test_cifar_is_stored_with_channels_first(folder: Path) -> None:
     assert images.shape == (20, 3, 32, 32)
     np.testing.assert_array_equal(images * 255, source.data.transpose(0, 3, 1, 2))
     np.testing.assert_array_equal(labels, source.targets)
+    assert "**Licence.**" in (folder / "cifar10" / "README.md").read_text(encoding="utf-8")
 
 
 def test_torchvisions_own_loader_reads_files_and_shows_nothing_else(
