@@ -38,12 +38,14 @@ KEYS = "Key press to changed pixels, milliseconds"
 DRAGS = "Dragging with the mouse"
 BUDGETS = {"seen": (33.0, 45.0), "new": (40.0, 60.0)}  # ms: median, 95th percentile
 FRAMES, LATE = 30.0, 60.0  # frames a second at least; ms from release to the last value at most
-SAMPLES = 45  # key presses of a row
+SAMPLES = 12  # key presses of a row
 QUIET, PATIENCE = 35, 1500  # ms without a new picture that end an answer; ms to wait for a first
 RESTED = 110  # ms between two presses after which idle work may have helped: not counted as new
 INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil}
 NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
 PEERS = {"ready": "a ready picture in an Image widget", "peer": "the peer: interact"}
+STILL = ("epochs",)  # sliders of a training to come: they move no picture
+LARGE = "lenet_5"  # ten times the work: measured when named, `python -m benchmarks.live lenet_5`
 HERE = Path(__file__).parent
 Row = dict[str, object]
 
@@ -91,7 +93,7 @@ class Slider:
         for _ in range(40):
             select = self.app.control(str(self.random.choice(names))).locator("select")
             options = select.locator("option").count()
-            if options < 2:
+            if options < 2 or select.is_disabled():
                 continue
             here = select.evaluate("(s) => s.selectedIndex")
             other = (here + 1 + int(self.random.integers(options - 1))) % options
@@ -287,12 +289,12 @@ def run(only: str = "") -> dict[str, list[Row]]:
             counts = {
                 n: len(s.values) if isinstance(s, Whole) else 1 + round(span(s) / s.step)
                 for n, s in settings.items()
-                if isinstance(s, Whole | Real)
+                if isinstance(s, Whole | Real) and n not in STILL
             }
             for network in NETWORKS.get(name, ("",)):
                 for trait, values in counts.items():
                     what = " ".join(filter(None, (name, trait, network)))
-                    if only not in what:
+                    if only not in what or (LARGE in what and LARGE not in only):
                         continue
                     with page(name, f"network={network}" if network else "") as app:
                         for kind, state, samples in measure(what, app, trait, values, menus):

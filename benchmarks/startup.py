@@ -25,7 +25,7 @@ from tests.e2e.conftest import flags
 from tests.e2e.harness import HOST, ROOT, Server, kernels, until
 
 TITLE = "From a click to a slider that answers: quantize, LeNet-300-100"
-VISITS = 5
+VISITS = 2
 WARM, COLD, KERNEL_MB = 1.5, 2.5, 120  # budgets: seconds, seconds, megabytes
 SETTLE = 8  # seconds in which a page comes to rest and the next kernel warms up
 ALONE = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"  # other hosts: refused at once

@@ -3,6 +3,7 @@
 x₀ = images,   xₖ₊₁ = layerₖ(xₖ),   logits = x_K                             (1)
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,12 @@ from qlab.networks.layers import WEIGHTED, Conv2d, Layer, Shape
 from qlab.networks.summary import Row, Summary
 
 BATCH_BYTES = 4 * 2**20  # of the largest array inside a batch: it stays in or near the cache
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Keep the threads: a new one costs BLAS a buffer. NumPy lets go of the lock while it works."""
+    return ThreadPoolExecutor(threads, "qlab-batches")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -188,15 +195,16 @@ class Network:
             return self._forward(x, start, stop)
         y = np.empty((len(x), *self.shapes[stop]), np.float32)
 
-        def work(first: int) -> None:
-            y[first : first + size] = self._forward(x[first : first + size], start, stop)
+        firsts = iter(range(0, len(x), size))
 
-        if threads == 1:
-            for first in range(0, len(x), size):
-                work(first)
-        else:
-            with ThreadPoolExecutor(threads) as pool:  # NumPy lets go of the lock while it works
-                list(pool.map(work, range(0, len(x), size)))
+        def work() -> None:
+            for first in firsts:  # shared: each thread takes the next batch
+                y[first : first + size] = self._forward(x[first : first + size], start, stop)
+
+        others = [_pool(threads).submit(work) for _ in range(threads - 1)]
+        work()
+        for other in others:
+            other.result()
         return y
 
     def with_weights(
