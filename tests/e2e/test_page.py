@@ -138,7 +138,7 @@ def test_killing_the_kernel_shows_the_banner_and_reload_mends_it(
 
 
 def test_stopping_the_server_shows_the_banner(browser: Browser, own: Start) -> None:
-    server = own()
+    server = own("--preheat=0")  # nothing is warming up when it is stopped
     with browser.new_context() as context:
         app = App(context, server).open("probe")
         assert server.stop() == 0
