@@ -20,6 +20,7 @@ _ROOMS = (
     "training",
     "plots",
     "live",
+    "course",
 )
 
 __all__ = ["__version__", *_ROOMS]

@@ -1,0 +1,4 @@
+"""The course: predict, build, check, and see what one knows.
+
+Checks are run against known wrong versions before anybody trusts them (``tests/course``).
+"""
