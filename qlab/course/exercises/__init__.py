@@ -12,7 +12,8 @@ __all__ = ["all_exercises", "exercise"]
 @functools.cache
 def all_exercises() -> dict[str, Exercise]:
     """Return every exercise by its name, labs ascending."""
-    files = (importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__))
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    files = (importlib.import_module(f"{__name__}.{name}") for name in names)
     found = [one for file in files for one in getattr(file, "EXERCISES", ())]
     return {one.name: one for one in sorted(found, key=lambda one: one.lab)}
 
