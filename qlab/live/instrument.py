@@ -88,7 +88,7 @@ class Instrument(ipw.VBox):
         self.in_hand = ""  # the trait moved last: its values are computed ahead
         self.figures: dict[str, Figure] = {}
         self.worker = Worker(on_error=self.fail)
-        self.readout, self.below = Readout(), Readout()
+        self.readout, self.below = Readout("main"), Readout("below")
         self._messages, self._lesson = _words("qlab-message"), _words("qlab-lesson")
         self.page = Page(
             maker=f"qlab.live.{type(self).__name__}",
@@ -113,7 +113,8 @@ class Instrument(ipw.VBox):
         self.state.listen(self._on_state)
         self._built = False
         self.refresh()
-        link = link_of_the_page() if link is None else link  # waits for a visitor: last
+        if link is None:
+            link = link_of_the_page(self.worker.work)  # may wait for a visitor: last
         if link:
             self._follow(link)
 
@@ -199,15 +200,23 @@ class Instrument(ipw.VBox):
         live = [figure for figure in self.figures.values() if figure.live]
         for figure in live:
             figure.begin(result)
-        numbers = list(self.numbers(result))
-        self.readout.show(v for v in numbers if v.name not in self.BELOW)
-        self.below.show(v for v in numbers if v.name in self.BELOW)
+        values = list(self.numbers(result))
+        parts = {
+            self.readout: [v for v in values if v.name not in self.BELOW],
+            self.below: [v for v in values if v.name in self.BELOW],
+        }
         if not self.page.here:  # nobody looks yet: the first view takes what the models hold
+            for readout, part in parts.items():
+                readout.show(part)
             for figure in live:
                 figure.show(result)
             return
+        texts = {readout.name: readout.turn(part) for readout, part in parts.items()}
         frames = {figure: figure.turn(result) for figure in live}
-        self.page.show({f.name: (f.image.format, frame) for f, frame in frames.items() if frame})
+        self.page.show(
+            {f.name: (f.image.format, frame) for f, frame in frames.items() if frame},
+            {name: text for name, text in texts.items() if text is not None},
+        )
 
     def sharpen(self, figure: Figure) -> None:
         """Send the shown frame at the screen's density, on the way that live frames go."""
@@ -262,6 +271,9 @@ class Instrument(ipw.VBox):
                 yield
             self.sharpen(figure)
             yield
+        if not self.page.app:
+            self.readout.catch_up()
+            self.below.catch_up()
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})
         self.page.said = self.readout.sentence(self.SPOKEN)
         self.settled = True

@@ -128,7 +128,7 @@ export default {
     bar.append(told);
     el.append(bar, live);
 
-    const show = (pictures, buffers) => {
+    const show = ({ pictures, numbers }, buffers) => {
       const root = el.closest(".qlab-instrument") ?? document;
       pictures.forEach(([name, format], i) => {
         for (const picture of root.querySelectorAll("img.qlab-figure-" + name)) {
@@ -136,9 +136,12 @@ export default {
           picture.src = dataURL(format, buffers[i]);
         }
       });
+      for (const [name, html] of Object.entries(numbers))
+        for (const box of root.querySelectorAll(`.qlab-readout-${name} .widget-html-content`))
+          box.innerHTML = html;
     };
     const onMessage = (message, buffers) => {
-      if (message.do === "show") show(message.pictures, buffers);
+      if (message.do === "show") show(message, buffers);
       if (message.do === "copy") copied(message.text, "Code");
       if (message.do === "save") {
         saveFile(message.filename, message.media, buffers[0]);
@@ -157,6 +160,7 @@ export default {
     model.on("msg:custom", onMessage);
     model.on("change:said", onSaid);
     model.on("change:query", onQuery);
+    if (model.get("query")) onQuery(); // a kernel that was warm before we came knew it already
     model.send({ do: "hello", search: location.search, density: window.devicePixelRatio || 1 });
 
     // the instrument around this widget: names for its parts, keys for its buttons

@@ -80,11 +80,17 @@ class Page(anywidget.AnyWidget):
         """Say what these figures show; the words of the others stay."""
         self.alts = {**self.alts, **alts}
 
-    def show(self, frames: dict[str, tuple[str, bytes]]) -> None:
-        """Put pictures (format and bytes by the figure's name) on the page, in one message."""
-        if frames:
+    def show(
+        self, frames: dict[str, tuple[str, bytes]], numbers: dict[str, str] | None = None
+    ) -> None:
+        """Put pictures (format and bytes by name) and numbers (HTML by name) on the page.
+
+        One message takes about 4 ms from kernel to page, so one event sends one.
+        """
+        if frames or numbers:
             kinds = [[name, format] for name, (format, _) in frames.items()]
-            self.send({"do": "show", "pictures": kinds}, [frame for _, frame in frames.values()])
+            message = {"do": "show", "pictures": kinds, "numbers": numbers or {}}
+            self.send(message, [frame for _, frame in frames.values()])
 
     def copy(self, name: str) -> None:
         """Put a text on the clipboard of the page."""
@@ -131,12 +137,12 @@ def in_voila() -> bool:
     )
 
 
-def link_of_the_page() -> str:
+def link_of_the_page(work: Callable[[], bool]) -> str:
     """Return the query string with which the app was opened, or nothing.
 
     A preheated kernel runs the notebook before anybody opens it, so it must wait here for
-    its visitor; do everything else first.
+    its visitor; it does its idle work meanwhile, instead of beside the page that loads.
     """
     if not in_voila():
         return ""
-    return query_string()
+    return query_string(work)

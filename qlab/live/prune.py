@@ -343,7 +343,7 @@ class Prune(Instrument):
 
     def build(self) -> list[Figure]:
         """Load the data and make the four pictures."""
-        self.clock, self.hint, self.reason = Readout(), ipw.HTML(), ipw.HTML()
+        self.clock, self.hint, self.reason = Readout("clock"), ipw.HTML(), ipw.HTML()
         self.tuning = Tuning(self)
         self._kept_masks: OrderedDict[Any, dict[str, np.ndarray]] = OrderedDict()
         self.evaluation = Evaluation()

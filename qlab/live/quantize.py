@@ -6,6 +6,7 @@ accuracy is measured: at once on a fixed random draw of the test images, then on
 
 import functools
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from qlab.networks import Network
 
 BITS = range(1, 17)
 BINS = 320  # of the weight histogram, about one a pixel
+_CALIBRATOR = ThreadPoolExecutor(1, "qlab-calibrate")
 SLOW = 1e6  # multiply-accumulates an image: above, only states that were visited are measured
 
 
@@ -173,15 +175,17 @@ class Quantize(Instrument):
         return small, acting.with_weights({k: small.network.weights[k] for k in chosen})
 
     def _acting(self, name: str, bits: int) -> Network:
-        """Calibrate the activations of a network, or return the calibrated one."""
-        return self.evaluation.keep(
-            ("acting", name, bits),
-            lambda: networks.quantize_activations(
-                networks.load(name),
-                data.load("mnist").calibration,
-                QuantSpec(bits=bits, signed=False, symmetric=False),
-            ),
-        )
+        """Return a network whose activations have so many bits."""
+        spec = QuantSpec(bits=bits, signed=False, symmetric=False)
+        ends = self._calibrated(name).result()
+        qparams = {layer: ranges.minmax(x, spec) for layer, x in ends.items()}
+        return networks.fake_quantize_inputs(networks.load(name), qparams)
+
+    def _calibrated(self, name: str) -> "Future[dict[str, np.ndarray]]":
+        """Calibrate once for all bits, in a thread: the page is heard meanwhile."""
+        if name not in self._ends:
+            self._ends[name] = _CALIBRATOR.submit(_activation_ends, name)
+        return self._ends[name]
 
     def _limit(self, s: QuantizeState | QuantizeResult) -> float:
         """Find the largest weight, a little rounded up: both ends of the weight axes."""
@@ -200,12 +204,19 @@ class Quantize(Instrument):
         yield self._link_task()
         yield self._measure(s)
         yield self._settled_task()
+        yield self._calibrate(s)
         yield self._sketch(s, near)
         yield self._ahead_task(s)
         if work(networks.load(s.network)) <= SLOW:
             for bits in near:
                 yield self._measure(s.copy(bits=bits))
                 yield self._redraw()
+
+    def _calibrate(self, s: QuantizeState) -> Task:
+        calibration = self._calibrated(s.network)
+        while not calibration.done():
+            wait([calibration], 0.004)
+            yield
 
     def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
         for bits in near:
@@ -268,6 +279,7 @@ class Quantize(Instrument):
     def build(self) -> list[Figure]:
         """Make the five pictures."""
         self.evaluation = Evaluation()
+        self._ends: dict[str, Future[dict[str, np.ndarray]]] = {}
         networks.load(self.state.network)
         return [
             weights_figure(self._limit, lambda r: _flat(networks.load(r.network), r.chosen)),
@@ -328,6 +340,13 @@ print("bytes", size.total, "\\nratio", dense.total / size.total)
             "accuracy against bits": (["bits", "accuracy", "low", "high", "n", "bytes"], curve),
             "flipped": (["test image", "was", "is"], [list(flip) for flip in r.flips]),
         }
+
+
+def _activation_ends(name: str) -> dict[str, np.ndarray]:
+    """Find least and largest of what enters each layer, on the calibration split."""
+    x, _ = data.load("mnist").calibration.for_choosing("calibrate activation ranges")
+    entering = networks.activations(networks.load(name), x)
+    return {layer: np.array([x.min(), x.max()]) for layer, x in entering.items()}
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,13 +6,15 @@ source, and shows the source in a word and a mark beside it, never by colour alo
     ● measured   on the whole split          ≈ estimated   on a subset of n
     = derived    by a formula                § cited       from a card of the zoo, or a publication
 
-All numbers of an instrument travel in one HTML widget, so a new state costs one message.
+All numbers of an instrument stand in one HTML widget and travel beside the pictures, so a new
+state costs one message.
 """
 
 import html
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets as ipw
 
@@ -150,15 +152,48 @@ def _plain(value: float | int) -> str:
 
 
 class Readout(ipw.HTML):
-    """Numbers of an instrument in one widget; ``values`` finds them by name."""
+    """Numbers of an instrument in one widget; ``values`` finds them by name.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    name
+        One word: the page finds the widget by its class ``qlab-readout-NAME``.
+    """
+
+    def __init__(self, name: str) -> None:
         super().__init__()
+        self.name = name
         self.values: dict[str, Value] = {}
+        self.ahead = False  # the page got the numbers beside the pictures, and the model at rest
         self.add_class("qlab-readout")
+        self.add_class(f"qlab-readout-{name}")
+
+    def _should_send_property(self, key: str, value: Any) -> bool:
+        if key == "value" and self.ahead:
+            return False
+        return bool(super()._should_send_property(key, value))
 
     def show(self, values: Iterable[Value]) -> None:
-        """Replace all numbers, with one message to the page."""
+        """Replace all numbers, with a message of their own to the page."""
+        self.ahead = False
+        self._write(values)
+
+    def turn(self, values: Iterable[Value]) -> str | None:
+        """Replace all numbers, and return them as HTML if they are others: the caller sends it."""
+        before, behind, self.ahead = self.value, self.ahead, True
+        self._write(values)
+        if self.value == before:
+            self.ahead = behind
+            return None
+        return self.value
+
+    def catch_up(self) -> None:
+        """Let the page's model of the numbers know what the page shows already."""
+        if self.ahead:
+            self.ahead = False
+            self.send_state("value")
+
+    def _write(self, values: Iterable[Value]) -> None:
         self.values = {value.name: value for value in values}
         rows = "".join(value.html() for value in self.values.values())
         self.value = f'<div class="qlab-numbers">{rows}</div>' if rows else ""

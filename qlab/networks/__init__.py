@@ -32,6 +32,7 @@ from qlab.networks.pruning import prune
 from qlab.networks.quantization import (
     Quantized,
     activations,
+    fake_quantize_inputs,
     quantize_activations,
     quantize_weights,
     without_fake_quantize,
@@ -59,6 +60,7 @@ __all__ = [
     "activations",
     "build",
     "card",
+    "fake_quantize_inputs",
     "load",
     "mean_error",
     "mlp",

@@ -152,13 +152,49 @@ def quantize_activations(
     x, _ = calibration.for_choosing("calibrate activation ranges")
     if len(x) == 0:
         raise ValueError("quantize_activations: calibration must hold images, got none.")
+    entering = activations(without_fake_quantize(net), x)
+    return fake_quantize_inputs(net, {name: method(x, spec) for name, x in entering.items()})
+
+
+def fake_quantize_inputs(net: Network, qparams: Mapping[str, QParams]) -> Network:
+    """Put a `FakeQuantize` layer before each layer that is named, eq. (2).
+
+    Parameters
+    ----------
+    net
+        Left as it is. `FakeQuantize` layers that it has are replaced.
+    qparams
+        Of what enters a layer, by the layer's name.
+
+    Returns
+    -------
+    Network
+        With a layer ``NAME_input`` before each layer NAME of ``qparams``.
+
+    Raises
+    ------
+    ValueError
+        A name that no layer with weights has.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> pixels = ranges.minmax(np.array([0.0, 1.0]), QuantSpec(signed=False))
+    >>> [layer.name for layer in fake_quantize_inputs(net, {"fc1": pixels}).layers][:3]
+    ['flatten', 'fc1_input', 'fc1']
+    """
     net = without_fake_quantize(net)
+    if unknown := qparams.keys() - net.weights.keys():
+        raise ValueError(
+            f"fake_quantize_inputs: names must be among {', '.join(net.weights)}, "
+            f"got {', '.join(sorted(unknown))}."
+        )
     layers: list[Layer] = []
-    for k, layer in enumerate(net.layers):
-        if isinstance(layer, WEIGHTED):
-            layers.append(FakeQuantize(f"{layer.name}_input", method(x, spec)))
+    for layer in net.layers:
+        if layer.name in qparams:
+            layers.append(FakeQuantize(f"{layer.name}_input", qparams[layer.name]))
         layers.append(layer)
-        x = net.run(x, k, k + 1)
     return net.with_layers(layers)
 
 

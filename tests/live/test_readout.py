@@ -6,7 +6,7 @@ from qlab.metrics import wilson
 
 
 def test_a_number_carries_interval_n_and_source_for_tests_and_readers():
-    readout = Readout()
+    readout = Readout("main")
     readout.show([Value.of("accuracy", "Accuracy", wilson(9836, 10_000), form="percent")])
     page = readout.value
     assert 'class="qlab-value"' in page and 'data-name="accuracy"' in page
@@ -14,6 +14,18 @@ def test_a_number_carries_interval_n_and_source_for_tests_and_readers():
     assert 'data-low="0.980' in page and 'data-high="0.985' in page
     assert 'data-source="measured"' in page and ">98.36 %</output>" in page
     assert "measured, n = 10,000" in page
+
+
+def test_numbers_that_went_beside_the_pictures_reach_their_model_at_rest(monkeypatch):
+    readout, sent = Readout("main"), []
+    monkeypatch.setattr(readout, "send_state", sent.append)
+    number = Value(name="x", label="X", value=1, source="derived")
+    assert readout.turn([number]) == readout.value != ""
+    assert readout.turn([number]) is None, "unchanged numbers are not sent again"
+    assert not sent, "the model waits while the hand moves"
+    readout.catch_up()
+    readout.catch_up()
+    assert sent == ["value"], "once, at rest"
 
 
 @pytest.mark.parametrize("source", MARKS)
