@@ -103,7 +103,8 @@ class Figure:
         self.name, self.title, self.size = name, title, size
         self._encode = _palette_png if grainy else _webp
         self.caption, self.live = caption, live
-        self._draw, self._key, self._scene, self._stage = draw, key, scene, stage
+        self._draw, self._scene, self._stage = draw, scene, stage
+        self._key = lambda result: (key(result), _token(result))
         self._describe = describe or (lambda result: title)
         with rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none"}):
             self.mpl = MplFigure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
@@ -128,6 +129,19 @@ class Figure:
     def heading(self) -> str:
         """Return title and caption as HTML."""
         return f'<h2>{html.escape(self.title)}</h2><p class="qlab-caption">{self.caption}</p>'
+
+    def lay_over(self, build: Callable[[MplFigure], Any], draw: Callable[[Any], None]) -> None:
+        """Add artists that move over the others: what a stand-in gives, beside the library's."""
+        more = tuple(build(self.mpl))
+        for artist in more:
+            artist.set_animated(True)
+        self.artists, below = (*self.artists, *more), self._draw
+
+        def draw_both(result: Any) -> None:
+            below(result)
+            draw(result)
+
+        self._draw = draw_both
 
     # -- frames ------------------------------------------------------------------
 
@@ -247,6 +261,12 @@ class Figure:
 
 
 _DATELESS: dict[str, dict[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None}}
+
+
+def _token(result: Any) -> Hashable:
+    """Name what stands in for the library, if a function does: its frames are other ones."""
+    beside = getattr(result, "beside", None)
+    return None if beside is None else beside.token
 
 
 def _webp(rgba: np.ndarray) -> bytes:

@@ -76,6 +76,7 @@ class Instrument(ipw.VBox):
     PRESETS: ClassVar[tuple[Preset, ...]] = ()
     SPOKEN: ClassVar[tuple[str, ...]] = ()  # numbers that are announced once settled
     BELOW: ClassVar[tuple[str, ...]] = ()  # numbers that stand below the pictures
+    STAND_INS: ClassVar[dict[str, str]] = {}  # what can be stood in for: its "module:class"
 
     def __init__(self, *, link: str | None = None, **values: Any) -> None:
         super().__init__()
@@ -84,6 +85,10 @@ class Instrument(ipw.VBox):
         self.results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self.result: Any = None
         self.message = ""
+        self.standing: Any = None  # a function in the place of one of the library's
+        self.at_work: Any = None  # the same, while the instrument computes with it
+        self.overlaid = False
+        self.headings: dict[str, ipw.HTML] = {}
         self.settled = False  # the numbers of the present state are complete
         self.in_hand = ""  # the trait moved last: its values are computed ahead
         self.figures: dict[str, Figure] = {}
@@ -169,7 +174,12 @@ class Instrument(ipw.VBox):
             s = self.state.copy()
             if not self._built:
                 self._stand()
-            self.show(finish(self.result_of(s)))
+            result = finish(self.result_of(s))
+            if self.standing is not None:
+                self.standing.compute(s)
+            self.show(result)
+            if self.standing is not None:
+                self.standing.settle()
         except Exception as error:
             self.fail(error)
             return
@@ -196,11 +206,11 @@ class Instrument(ipw.VBox):
 
     def show(self, result: Any) -> None:
         """Write the numbers and draw the figures that follow the hand."""
-        self.result = result
+        self.result = result = result if self.standing is None else self.standing.view(result)
         live = [figure for figure in self.figures.values() if figure.live]
         for figure in live:
             figure.begin(result)
-        values = list(self.numbers(result))
+        values = list((self.standing or self).numbers(result))
         parts = {
             self.readout: [v for v in values if v.name not in self.BELOW],
             self.below: [v for v in values if v.name in self.BELOW],
@@ -231,8 +241,25 @@ class Instrument(ipw.VBox):
         key = s.key()
         if key in self.results:
             self.results[key] = replace(self.results[key], **fields)
-            if key == self.state.key():
+            if key == self.state.key() and self.at_work is None:
                 self.show(self.results[key])
+
+    def stand_in(self, name: str, function: Any, **how: Any) -> Any:
+        """Put a function in the place of one of the library's, in this view alone.
+
+        ``name`` is one of ``STAND_INS``, ``function`` None takes the present one out; for the
+        rest, and for what is raised, see ``qlab.live.standin.put``.
+        """
+        from qlab.live.standin import put  # no app needs it
+
+        self.standing = put(self, name, function, **how)
+        self.refresh()
+        return self.standing
+
+    def stood(self, task: Any, s: Any) -> Iterator[Task]:
+        """Yield the task of a state once more for the function that stands in, if one does."""
+        if self.standing is not None and s.key() in self.standing.results:
+            yield self.standing.complete(task(s), s)
 
     @property
     def values(self) -> dict[str, Value]:
@@ -380,9 +407,10 @@ class Instrument(ipw.VBox):
         )
         panel = _box("qlab-panel", [self.presets, self._lesson, *self.controls.values()])
         panel.children = (*panel.children, *self.tools(), self.reset_button, self.page)
+        self.headings = {n: ipw.HTML(figure.heading()) for n, figure in self.figures.items()}
         cards = [
-            _box("qlab-card", [ipw.HTML(figure.heading()), figure.image])
-            for figure in self.figures.values()
+            _box("qlab-card", [self.headings[name], figure.image])
+            for name, figure in self.figures.items()
         ]
         results = [
             self._messages,
@@ -402,6 +430,8 @@ class Instrument(ipw.VBox):
         write(["setting", "value"])
         for name, value in self.state.values().items():
             write([name, value])
+        if self.standing is not None:
+            write([self.standing.name, f"a function that stands in, shown: {self.standing.shown}"])
         write([])
         write(["number", "value", "low", "high", "n", "source", "note"])
         for v in self.values.values():
