@@ -17,7 +17,7 @@ import operator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Int32
+from jaxtyping import Float32, Int32
 
 SCALES = (2.0**-60, 2.0**60)  # of a minifloat: every level stays a normal float32
 
@@ -98,17 +98,18 @@ class MiniFloat:
 
     def magnitudes(self) -> Float32[np.ndarray, " levels"]:
         """Return every level that is not negative, ascending: what codes 0, 1, 2 and on mean."""
-        return self.decode(np.arange(self.top + 1))
+        return self.values()[: self.top + 1]
 
-    def decode(self, q: Int[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-        """Codes to values, equations 1 and 2; the caller has checked the codes."""
+    def values(self) -> Float32[np.ndarray, " codes"]:
+        """Return what every code means, equations 1 and 2; NaN where it is reserved."""
         m = self.mantissa_bits
-        c = q & (2 ** (self.bits - 1) - 1)
+        c = np.arange(2 ** (self.bits - 1))
         E, M = c >> m, c & (2**m - 1)
         hidden = np.where(E > 0, 2**m, 0)
-        value = np.ldexp(np.float32(hidden + M), np.maximum(E, 1) - self.bias - m)
-        value = value.astype(np.float32) * np.float32(self.scale)
-        return np.asarray(np.where(q >> (self.bits - 1), -value, value), np.float32)
+        value = np.ldexp((hidden + M).astype(np.float32), np.maximum(E, 1) - self.bias - m)
+        value *= np.float32(self.scale)
+        value[self.top + 1 :] = np.nan
+        return np.concatenate([value, -value])
 
     def encode(self, x: Float32[np.ndarray, "*shape"]) -> Int32[np.ndarray, "*shape"]:
         """Values to codes, to nearest, ties to even; the caller has checked the values."""
@@ -120,11 +121,6 @@ class MiniFloat:
         c = np.minimum((e - lowest) * 2**m + k, self.top)  # even k, even code; saturates
         sign = np.where(np.signbit(x), 2 ** (self.bits - 1), 0)
         return np.asarray(sign + c, np.int32)
-
-    def numbers(self, q: Int[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
-        """Return which codes mean a number."""
-        inside = (q >= 0) & (q < 2**self.bits)
-        return np.asarray(inside & ((q & (2 ** (self.bits - 1) - 1)) <= self.top))
 
 
 def _within(name: str, value: object, low: int, high: int) -> None:
