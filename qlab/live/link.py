@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from tornado.websocket import websocket_connect
@@ -17,8 +18,13 @@ __all__ = ["query_string"]
 log = logging.getLogger("qlab.live")
 
 
-def query_string() -> str:
+def query_string(work: Callable[[], bool] = lambda: False) -> str:
     """Give the query string of the page's address; in a warm kernel, wait for a visitor first.
+
+    Parameters
+    ----------
+    work
+        What a warm kernel does meanwhile: some milliseconds of it, and whether there is more.
 
     Returns
     -------
@@ -38,7 +44,10 @@ def query_string() -> str:
     url = server + path + os.environ.get("VOILA_KERNEL_ID", "")
     with ThreadPoolExecutor(1) as thread:  # the kernel's own event loop is waiting for us
         try:
-            return thread.submit(asyncio.run, ask(url)).result()
+            visitor = thread.submit(asyncio.run, ask(url))
+            while not visitor.done() and work():
+                pass
+            return visitor.result()
         except Exception as error:
             log.warning("link: the server did not tell the page's address (%s)", error)
             return ""

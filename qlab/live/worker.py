@@ -83,6 +83,11 @@ class Worker:
             if seconds is not None and time.perf_counter() - start >= seconds:
                 break
 
+    def work(self) -> bool:
+        """Run one slice now, hand or no hand, and tell whether there is more to do."""
+        self.flush(SLICE)
+        return not self.idle
+
     def stop(self) -> None:
         """Drop all tasks and the timer."""
         self.plan(())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,14 +14,19 @@ from tornado.websocket import WebSocketHandler
 
 from qlab.live.link import query_string
 
+late = threading.Event()  # set when the kernel named "late" gets its visitor
+
 
 class Teller(WebSocketHandler):
-    def open(self, kernel: str) -> None:
+    async def open(self, kernel: str) -> None:
+        while kernel == "late" and not late.is_set():
+            await asyncio.sleep(0.01)
         self.write_message(json.dumps({"QUERY_STRING": f"bits=2&kernel={kernel}"}))
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
+    late.clear()
     sockets = bind_sockets(0, "127.0.0.1")
     loop = asyncio.new_event_loop()
 
@@ -55,6 +61,43 @@ def test_a_warm_kernel_asks_the_server(monkeypatch: pytest.MonkeyPatch, port: in
     monkeypatch.setenv("VOILA_APP_PORT", str(port))
     monkeypatch.setenv("VOILA_KERNEL_ID", "k-1")
     assert query_string() == "bits=2&kernel=k-1"
+
+
+def test_a_warm_kernel_works_until_its_visitor_comes(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setenv("VOILA_PREHEAT", "True")
+    monkeypatch.setenv("VOILA_APP_PORT", str(port))
+    monkeypatch.setenv("VOILA_KERNEL_ID", "late")
+    slices: list[int] = []
+
+    def work() -> bool:
+        slices.append(len(slices))
+        if len(slices) == 40:
+            late.set()  # the visitor comes
+        time.sleep(0.01)
+        return True  # there is always more to do
+
+    assert query_string(work) == "bits=2&kernel=late"
+    assert 40 <= len(slices) < 400
+
+
+def test_work_that_is_done_is_not_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setenv("VOILA_PREHEAT", "True")
+    monkeypatch.setenv("VOILA_APP_PORT", str(port))
+    monkeypatch.setenv("VOILA_KERNEL_ID", "late")
+    slices: list[int] = []
+
+    def work() -> bool:
+        slices.append(len(slices))
+        if len(slices) == 3:
+            threading.Timer(0.3, late.set).start()
+        return len(slices) < 3
+
+    assert query_string(work) == "bits=2&kernel=late"
+    assert len(slices) == 3
 
 
 def test_a_server_that_is_gone_leaves_an_empty_link(
