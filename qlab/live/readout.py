@@ -41,7 +41,7 @@ class Value:
         One of the words of ``MARKS``.
     form
         "percent", "points" (signed percentage points), "bytes", "count", "ratio",
-        "decibel", "milliseconds" or "number".
+        "decibel", "milliseconds", "plain" (six figures) or "number" (three).
     note
         A few words after it, for instance "within noise".
     """
@@ -135,6 +135,7 @@ def written(value: float | int, form: str, unit: bool = True) -> str:
         "decibel": (f"{value:.2f}", " dB"),
         "milliseconds": (f"{1000 * value:.2f}", " ms"),
         "bits": (f"{value:.3f}", " bits"),
+        "plain": (f"{value:.6g}", ""),
         "number": (
             f"{value:.3g}" if 1e-3 <= abs(value) < 1e4 or value == 0 else f"{value:.2e}",
             "",
