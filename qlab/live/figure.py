@@ -104,7 +104,7 @@ class Figure:
         self._encode = _palette_png if grainy else _webp
         self.caption, self.live = caption, live
         self._draw, self._scene, self._stage = draw, scene, stage
-        self._key = lambda result: (key(result), _token(result))
+        self._key: Callable[[Any], Hashable] = lambda result: (key(result), _token(result))
         self._describe = describe or (lambda result: title)
         with rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none"}):
             self.mpl = MplFigure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)

@@ -45,6 +45,7 @@ class Quantize(Instrument):
         "still knows about 10,000 handwritten digits that it has never seen."
     )
     STATE = QuantizeState
+    STAND_INS = {"affine.quantize": "qlab.live.quantize_standin:QuantizeStandIn"}  # noqa: RUF012
     SPOKEN = ("accuracy", "change", "ratio")
     PRESETS = (
         Preset(
@@ -104,13 +105,12 @@ class Quantize(Instrument):
         errors = metrics.errors(W, W_hat)
         in_steps = (W_hat - W) / s_
         error_counts = metrics.histogram(in_steps, *ERRORS).counts
-        levels, level_counts = _levels(small, chosen, W_hat, self._limit(s))
+        levels_of = _levels if self.at_work is None else self.at_work.levels
+        levels, level_counts = levels_of(small, chosen, W_hat, self._limit(s))
         yield
 
-        narrow, wide = _extreme_scales(small.qparams)
-        limit = self._limit(s)
-        x = np.linspace(-limit, limit, 401, dtype=np.float32)
-        stairs = np.stack([core.fake_quantize(x, q, s.rounding_function()) for q in (narrow, wide)])
+        narrow, wide = extreme_scales(small.qparams)
+        stairs = self._stairs(s, narrow, wide)
         yield
 
         start = min(acting.index(name) for name in chosen) if s.activation_bits == "float" else 0
@@ -163,16 +163,32 @@ class Quantize(Instrument):
         """Return the quantized weights, and the network that infers with them."""
         net = networks.load(s.network)
         chosen = s.chosen()
-        found = {
-            id(net.weights[name]): _range(s.network, name, s.spec(), s.method) for name in chosen
-        }
-        small = networks.quantize_weights(
-            net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), chosen
-        )
+        if self.at_work is not None:
+            small = self.at_work.answers(s).small
+        else:
+            found = {id(net.weights[name]): q for name, q in self.ranges_of(s).items()}
+            small = networks.quantize_weights(
+                net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), chosen
+            )
         if s.activation_bits == "float":
             return small, small.network
         acting = self._acting(s.network, s.activation_bits)
         return small, acting.with_weights({k: small.network.weights[k] for k in chosen})
+
+    def ranges_of(self, s: QuantizeState) -> dict[str, QParams]:
+        """Find scale and zero point of each layer that is quantized."""
+        return {name: _range(s.network, name, s.spec(), s.method) for name in s.chosen()}
+
+    def stair_points(self, s: QuantizeState) -> np.ndarray:
+        """List the weights at which the staircase is drawn."""
+        limit = self._limit(s)
+        return np.linspace(-limit, limit, 401, dtype=np.float32)
+
+    def _stairs(self, s: QuantizeState, *ends: QParams) -> np.ndarray:
+        if self.at_work is not None:
+            return self.at_work.answers(s).stairs
+        x, rounding = self.stair_points(s), s.rounding_function()
+        return np.stack([core.fake_quantize(x, q, rounding) for q in ends])
 
     def _acting(self, name: str, bits: int) -> Network:
         """Return a network whose activations have so many bits."""
@@ -203,10 +219,12 @@ class Quantize(Instrument):
         near = sorted(BITS, key=lambda b: (abs(b - s.bits), b))
         yield self._link_task()
         yield self._measure(s)
+        yield from self.stood(self._measure, s)
         yield self._settled_task()
         yield self._calibrate(s)
         yield self._sketch(s, near)
         yield self._ahead_task(s)
+        yield self._search(s, near)
         if work(networks.load(s.network)) <= SLOW:
             for bits in near:
                 yield self._measure(s.copy(bits=bits))
@@ -217,6 +235,14 @@ class Quantize(Instrument):
         while not calibration.done():
             wait([calibration], 0.004)
             yield
+
+    def _search(self, s: QuantizeState, near: list[int]) -> Task:
+        """Search the ranges of least squared error ahead: 25 ms each, too long for a hand."""
+        for bits in near:
+            spec = s.copy(bits=bits).spec()
+            for name in s.chosen():
+                _range(s.network, name, spec, "mse")
+                yield
 
     def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
         for bits in near:
@@ -349,7 +375,7 @@ def _activation_ends(name: str) -> dict[str, np.ndarray]:
     return {layer: np.array([x.min(), x.max()]) for layer, x in entering.items()}
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=2048)
 def _range(network: str, layer: str, spec: QuantSpec, method: str) -> QParams:
     """Find scale and zero point of one layer, or the ones found before."""
     return ranges.METHODS[method](networks.load(network).weights[layer], spec)
@@ -378,7 +404,7 @@ def _levels(
     return (h.edges[:-1] + h.edges[1:]) / 2, h.counts
 
 
-def _extreme_scales(qparams: Any) -> tuple[QParams, QParams]:
+def extreme_scales(qparams: Any) -> tuple[QParams, QParams]:
     """Scalar QParams of the narrowest and the widest step among all blocks."""
     scale = np.concatenate([q.scale.ravel() for q in qparams.values()])
     zero = np.concatenate([q.zero_point.ravel() for q in qparams.values()])

@@ -118,6 +118,7 @@ class QuantizeResult:
     steps: tuple[float, float]  # the narrowest and the widest scale
     bytes: int
     dense: int
+    beside: Any = None  # what stands in for the library, and is shown with this
 
     @property
     def full(self) -> bool:

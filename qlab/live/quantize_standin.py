@@ -1,0 +1,268 @@
+"""A quantizer that stands in for the library's in the Quantize instrument, block by block.
+
+    codes of a block = f(x, scale, zero_point, quant_min, quant_max)                  (1)
+
+Scales and zero points stay the library's. A code that differs by one where x/s lies on a tie, as
+far as float32 can tell, is no difference: 1/s, x·(1/s) and s itself each lose half an ε.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.patheffects import withStroke
+
+from qlab import core, metrics, networks
+from qlab.core import PerGroup, PerTensor, QParams
+from qlab.live.quantize import BINS, extreme_scales
+from qlab.live.quantize_pictures import ERRORS
+from qlab.live.quantize_state import QuantizeState
+from qlab.live.standin import Difference, StandIn, Unusable, beside, over, swatch
+from qlab.plots.histogram import set_levels
+from qlab.plots.style import INK, PURPLE
+
+TIE = 2 * float(np.finfo(np.float32).eps)  # relative to x/s: one and a half ε, see above
+HEADS = 64  # levels that are marked one by one
+WIDEST = 4096  # codes of a layer that get a level each
+DOTTED = (0, (1.2, 1.0))
+CASED = [withStroke(linewidth=4.8, foreground="white")]  # seen on a filled picture too
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Codes:
+    """What the function answered: the layers' codes, and the stairs of two blocks."""
+
+    small: networks.Quantized
+    stairs: np.ndarray
+    x: np.ndarray
+
+
+class QuantizeStandIn(StandIn):
+    """Codes by a function f(x, scale, zero_point, quant_min, quant_max)."""
+
+    LEGEND = {  # noqa: RUF012
+        "stairs": swatch("┅") + "yours, dotted &ensp; at the first weight that differs: "
+        "<b>○</b> the library, <b>✕</b> yours",
+        "weights": swatch("◇") + "your levels",
+        "error": swatch("┅") + "yours, dotted",
+        "curve": swatch("◆") + "yours",
+    }
+
+    def ask(self, s: QuantizeState, *given: Any) -> Codes:
+        """Equation 1 for every block of the chosen layers, and for the two staircases."""
+        instrument: Any = self.instrument
+        net, qparams = networks.load(s.network), instrument.ranges_of(s)
+        x, ends = instrument.stair_points(s), extreme_scales(qparams)
+        cases = [case for k, q in qparams.items() for case in _cases(net.weights[k], q)]
+        cases += [case for q in ends for case in _cases(x, q)]
+        answers = [_checked(a, case[0]) for a, case in zip(self.call(cases), cases, strict=True)]
+        codes, at = {}, 0
+        for name, q in qparams.items():
+            W = net.weights[name]
+            n = q.scale.size
+            flat = np.concatenate([a.ravel() for a in answers[at : at + n]])
+            codes[name], at = flat.reshape(W.shape), at + n
+        replaced = {k: core.dequantize(codes[k], q) for k, q in qparams.items()}
+        small = networks.Quantized(net.with_weights(replaced), qparams, codes)
+        stairs = [core.dequantize(a, q) for a, q in zip(answers[at:], ends, strict=True)]
+        return Codes(small, np.stack(stairs), x)
+
+    def remark(self, s: QuantizeState) -> str:
+        """Say that the instrument's rounding is not the function's."""
+        if s.rounding == "nearest":
+            return ""
+        return "Your function rounds as it is written; the menu Rounding is for the library's."
+
+    def levels(
+        self, small: networks.Quantized, chosen: list[str], W_hat: np.ndarray, limit: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and counts of the levels, also of codes that are none of these bits."""
+        spec = next(iter(small.qparams.values())).spec
+        wide = max(int(q.max()) - int(q.min()) for q in small.codes.values())
+        if spec.granularity == PerTensor() and spec.bits <= 8 and wide < WIDEST:
+            positions, counts = [], []
+            for name, q in small.codes.items():
+                codes = np.arange(q.min(), q.max() + 1, dtype=np.int64)
+                positions.append(core.dequantize(codes, small.qparams[name]))
+                counts.append(np.bincount(q.ravel() - q.min()))
+            return np.concatenate(positions), np.concatenate(counts)
+        h = metrics.histogram(W_hat, -limit, limit, BINS)
+        return (h.edges[:-1] + h.edges[1:]) / 2, h.counts
+
+    def compare(self, s: QuantizeState, answers: Codes) -> Difference | None:
+        """Compare codes, layer by layer, weight by weight."""
+        net, rounding = networks.load(s.network), s.rounding_function()
+        first, count, of = None, 0, 0
+        for name, q in answers.small.qparams.items():
+            W, mine = net.weights[name], answers.small.codes[name]
+            right = core.quantize(W, q, rounding)
+            wrong = np.flatnonzero(mine != right)
+            wrong = wrong[~_ties(W, q, mine, right, wrong)]
+            count, of = count + wrong.size, of + W.size
+            if wrong.size and first is None:
+                index = tuple(int(i) for i in np.unravel_index(wrong[0], W.shape))
+                first = (name, index, right[index], mine[index], answers.small.network)
+        if first is None:
+            return None
+        name, index, code, got, network = first
+        scale, zero = (
+            part[index] for part in _expanded(answers.small.qparams[name], network, name)
+        )
+        return Difference(
+            place=f"{name}[{', '.join(map(str, index))}]",
+            index=index,
+            given=float(net.weights[name][index]),
+            reference=int(code),
+            other=int(got),
+            count=count,
+            of=of,
+            mark=tuple(float((int(c) - int(zero)) * float(scale)) for c in (code, got)),
+        )
+
+    def overlays(self) -> Iterator[tuple[str, Callable[[Any], Any], Callable[[Any], None]]]:
+        """Lay stairs, level heads, the error and the accuracy over the library's."""
+        yield ("stairs", *_stairs())
+        yield ("weights", *_heads())
+        yield ("error", *_error())
+        yield ("curve", *_point())
+
+
+def _cases(x: np.ndarray, q: QParams) -> list[tuple[Any, ...]]:
+    """List the arguments of equation 1, a tuple a block, blocks in the order of the elements."""
+    granularity = q.spec.granularity
+    if granularity == PerTensor():
+        blocks: Sequence[np.ndarray] = [x]
+    elif isinstance(granularity, PerGroup):
+        rows, size = x.reshape(len(x), -1), granularity.size
+        blocks = [row[k : k + size] for row in rows for k in range(0, rows.shape[1], size)]
+    else:  # an output a block
+        blocks = list(x)
+    ends = (q.spec.quant_min, q.spec.quant_max)
+    numbers = zip(q.scale.ravel(), q.zero_point.ravel(), strict=True)
+    return [(b, float(s), int(z), *ends) for b, (s, z) in zip(blocks, numbers, strict=True)]
+
+
+def _checked(answer: Any, x: np.ndarray) -> np.ndarray:
+    if not isinstance(answer, np.ndarray):
+        got = "nothing" if answer is None else f"a {type(answer).__name__}"
+        raise Unusable(
+            f"Your function returned {got}; an array of integer codes of shape {x.shape} is "
+            "expected."
+        )
+    if answer.shape != x.shape:
+        raise Unusable(
+            f"Your function returned shape {answer.shape}; for x of shape {x.shape} there are as "
+            "many codes."
+        )
+    if not np.issubdtype(answer.dtype, np.integer):
+        raise Unusable(
+            f"Your function returned {answer.dtype}; codes are integers, for instance int32."
+        )
+    return answer.astype(np.int64)
+
+
+def _ties(
+    W: np.ndarray, q: QParams, mine: np.ndarray, right: np.ndarray, places: np.ndarray
+) -> np.ndarray:
+    """Say which of these places differ only because x/s lies on a tie, as far as float32 tells."""
+    s = np.broadcast_to(q.expand(W.shape)[0], W.shape).ravel()[places].astype(np.float64)
+    y = W.ravel()[places].astype(np.float64) / s
+    near = np.abs(np.abs(y - np.floor(y)) - 0.5) <= TIE * np.maximum(1.0, np.abs(y))
+    one = np.abs(mine.ravel()[places] - right.ravel()[places]) <= 1
+    return near & one
+
+
+def _expanded(q: QParams, net: Any, name: str) -> list[np.ndarray]:
+    shape = net.weights[name].shape
+    return [np.broadcast_to(part, shape) for part in q.expand(shape)]
+
+
+def _stairs() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
+    art: dict[str, Any] = {}
+
+    def build(figure: Any) -> list[Any]:
+        ax = art["ax"] = figure.axes[0]
+        art["lines"] = [
+            ax.plot([], [], color=PURPLE, ls=DOTTED, lw=width)[0] for width in (1.8, 2.8)
+        ]
+        (art["right"],) = ax.plot([], [], "o", mfc="none", mec=INK, mew=1.8, ms=9)
+        (art["mine"],) = ax.plot([], [], "x", color=INK, mew=2.2, ms=8)
+        return [*art["lines"], art["right"], art["mine"]]
+
+    def draw(r: Any) -> None:
+        other, found = over(r), beside(r)
+        for k, line in enumerate(art["lines"]):
+            shown = other is not None and (k == 1 or other.steps[0] != other.steps[1])
+            line.set_visible(shown)
+            if shown:
+                line.set_data(found.answers.x if found else [], other.stairs[k])
+        difference = None if found is None else found.difference
+        low, high = art["ax"].get_ylim()
+        for k, name in enumerate(("right", "mine")):
+            art[name].set_visible(difference is not None)
+            if difference is not None:
+                y = float(np.clip(difference.mark[k], 0.97 * low, 0.97 * high))  # stays in sight
+                art[name].set_data([difference.given], [y])
+
+    return build, draw
+
+
+def _heads() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
+    art: dict[str, Any] = {}
+
+    def build(figure: Any) -> list[Any]:
+        ax = figure.axes[0]
+        (art["heads"],) = ax.plot([], [], "D", mfc="none", mec=PURPLE, mew=1.6, ms=6)
+        (art["stems"],) = ax.plot([], [], color=PURPLE, ls=DOTTED)
+        return [art["stems"], art["heads"]]
+
+    def draw(r: Any) -> None:
+        other = over(r)
+        for line in art.values():
+            line.set_visible(other is not None)
+        if other is not None:
+            held = other.level_counts > 0
+            few = np.count_nonzero(held) <= HEADS
+            set_levels(art["stems"], other.levels, other.level_counts)
+            art["heads"].set_data(other.levels[held], other.level_counts[held])
+            art["heads"].set_visible(bool(few))
+
+    return build, draw
+
+
+def _error() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
+    art: dict[str, Any] = {}
+
+    def build(figure: Any) -> list[Any]:
+        (art["error"],) = figure.axes[0].plot(
+            [], [], color=PURPLE, ls=DOTTED, lw=2.4, drawstyle="steps-mid", path_effects=CASED
+        )
+        return [art["error"]]
+
+    def draw(r: Any) -> None:
+        other = over(r)
+        art["error"].set_visible(other is not None)
+        if other is not None:
+            counts = other.error_counts
+            edges = np.linspace(*ERRORS[:2], len(counts) + 1)
+            art["error"].set_data((edges[:-1] + edges[1:]) / 2, counts / max(1, counts.max()))
+
+    return build, draw
+
+
+def _point() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
+    art: dict[str, Any] = {}
+
+    def build(figure: Any) -> list[Any]:
+        (art["here"],) = figure.axes[0].plot([], [], "D", mfc=PURPLE, mec=INK, mew=1.2, ms=8)
+        return [art["here"]]
+
+    def draw(r: Any) -> None:
+        found = beside(r)
+        own = None if found is None else found.other or r
+        art["here"].set_visible(own is not None)
+        if own is not None:
+            art["here"].set_data([float(own.bits)], [100 * own.accuracy.value])
+
+    return build, draw
