@@ -3,6 +3,24 @@
 Checks are run against known wrong versions before anybody trusts them (``tests/course``).
 """
 
+from qlab.course.hint import hint, solution
+from qlab.course.predict import predict
+from qlab.course.quiz import Ask, Item, Number, quiz
 from qlab.course.record import Record, record
+from qlab.course.report import report, write_report
+from qlab.course.results import results
 
-__all__ = ["Record", "record"]
+__all__ = [
+    "Ask",
+    "Item",
+    "Number",
+    "Record",
+    "hint",
+    "predict",
+    "quiz",
+    "record",
+    "report",
+    "results",
+    "solution",
+    "write_report",
+]

@@ -3,7 +3,7 @@
     error = predicted − measured                                       in the unit of the question
     a hit = the measurement lies in the predicted interval, or the prediction in the measured one
 
-Only the first prediction for a question counts: whoever answers again has seen the answer.
+Only the first prediction for a question counts, and none that was made with the answer in sight.
 """
 
 import math
@@ -51,7 +51,7 @@ class Calibration:
         Returns
         -------
         calibration
-            Over the first entry of each key.
+            Over the first entry of each key that was not ``seen`` before.
 
         Examples
         --------
@@ -65,7 +65,8 @@ Your choices: 1 of 1 right.
         """
         first: dict[Any, dict[str, Any]] = {}
         for entry in predictions:
-            first.setdefault(str(entry.get("key")), entry)
+            if not entry.get("seen"):
+                first.setdefault(str(entry.get("key")), entry)
         choices = [e["right"] for e in first.values() if isinstance(e.get("right"), bool)]
         numbers = [e for e in first.values() if _number(e, "predicted") and _number(e, "measured")]
         groups: dict[tuple[str, str], list[float]] = {}

@@ -15,7 +15,7 @@ from typing import Any
 
 from qlab.course.calibration import Calibration
 from qlab.course.headless import headless
-from qlab.course.recordfile import Content, RecordFile
+from qlab.course.recordfile import FORMAT, Content, RecordFile
 
 NAME = "qlab-record.json"
 ABOUT = "What you predicted, checked and answered in the labs. Yours to read, move or delete."
@@ -229,6 +229,7 @@ class Record:
 
 def _section(content: Content, name: str, empty: Any) -> Any:
     content.setdefault("about", ABOUT)
+    content.setdefault("format", FORMAT)
     return content.setdefault(name, empty)
 
 
