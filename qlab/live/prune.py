@@ -43,6 +43,7 @@ class Prune(Instrument):
         "knows about 10,000 handwritten digits that it has never seen."
     )
     STATE = PruneState
+    STAND_INS = {"pruning.magnitude": "qlab.live.prune_standin:PruneStandIn"}  # noqa: RUF012
     SPOKEN = ("accuracy", "change", "bytes_ratio", "macs_nonzero")
     BELOW = ("macs_structural", "bytes_cut_out")
     PRESETS = (
@@ -151,14 +152,21 @@ class Prune(Instrument):
 
     def _masks(self, s: PruneState) -> dict[str, np.ndarray]:
         """Masks of all layers; those that are not pruned keep everything."""
+        if self.at_work is not None:
+            return self._all_kept(s) | self.at_work.answers(s)
         key = self._key(s)
         if key not in self._kept_masks:
-            weights = self._net(s).weights
-            all_kept = {name: np.ones(W.shape, dtype=bool) for name, W in weights.items()}
-            self._kept_masks[key] = all_kept | masks_of(self._net(s), s)
+            self._kept_masks[key] = self._all_kept(s) | masks_of(self._net(s), s)
             if len(self._kept_masks) > MASKS:
                 self._kept_masks.popitem(last=False)
         return self._kept_masks[key]
+
+    def _all_kept(self, s: PruneState) -> dict[str, np.ndarray]:
+        return {name: np.ones(W.shape, dtype=bool) for name, W in self._net(s).weights.items()}
+
+    def weights_of(self, s: PruneState) -> dict[str, np.ndarray]:
+        """Return the weights of the layers that a state prunes."""
+        return {name: self._net(s).weights[name] for name in s.chosen()}
 
     def _sizes(self, s: PruneState) -> dict[str, np.ndarray]:
         """Return what is ranked: magnitudes of weights, or norms of rows."""
@@ -213,6 +221,7 @@ class Prune(Instrument):
         yield self._link_task()
         yield self._count()
         yield self._measure(s)
+        yield from self.stood(self._measure, s)
         yield self._settled_task()
         yield self._time(s)
         yield self._sketch(s)
@@ -247,8 +256,8 @@ class Prune(Instrument):
         latency = yield from metrics.latency_in_turns(calls, REPEATS)
         self.results[s.key()] = timed = replace(self.results[s.key()], latency=latency)
         if s.key() == self.state.key():
-            self.result = timed
-            self.clock.show(self.times(timed))  # no picture shows it
+            self.result = timed if self.standing is None else self.standing.view(timed)
+            self.clock.show(self.times(self.result))  # no picture shows it
 
     def _sketch(self, s: PruneState) -> Task:
         bases = [s.base, *({"trained", *(s.allowed("base") or [])} - {s.base})]
@@ -348,7 +357,8 @@ class Prune(Instrument):
         self._kept_masks: OrderedDict[Any, dict[str, np.ndarray]] = OrderedDict()
         self.evaluation = Evaluation()
         networks.load(self.state.network)
-        return Pictures(self._masks, self._scores, self._points).figures()
+        self.pictures = Pictures(self._masks, self._scores, self._points)
+        return self.pictures.figures()
 
     def tools(self) -> list[ipw.Widget]:
         """Return the fine-tuning, and the hint on what is not offered."""
@@ -364,6 +374,7 @@ class Prune(Instrument):
     def show(self, result: PruneResult) -> None:
         """Write and draw everything, the clock and the hint too."""
         super().show(result)
+        result = self.result  # or what stands in for it
         self.clock.show(self.times(result))
         question, answer = is_it_faster(result)
         self.reason.value = f"<h2>{question}</h2><p>{answer}</p>"

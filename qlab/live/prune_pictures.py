@@ -134,7 +134,9 @@ class Pictures:
             place_masks(self.sheet, self.pictures, list(self.places.values()))
 
         def draw(r: PruneResult) -> None:
-            masks = self.masks(r.state)
+            masks = dict(self.masks(r.state))
+            if r.beside is not None and r.beside.other is None:  # shown in the library's place
+                masks |= r.beside.answers
             for (name, place), picture in zip(self.places.items(), self.pictures, strict=False):
                 if name == "pixels":
                     seen = masks[LAYERS[r.state.network][0]]

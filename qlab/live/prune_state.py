@@ -160,6 +160,7 @@ class PruneResult:
     sizes: dict[str, metrics.Bytes]  # dense, bitmap, relative_index, cut_out
     macs: metrics.Macs
     latency: dict[str, metrics.Latency] | None = None  # dense, pruned, cut_out
+    beside: Any = None  # what stands in for the library, and is shown with this
 
     @property
     def full(self) -> bool:

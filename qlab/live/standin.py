@@ -232,7 +232,7 @@ class StandIn:
             self._forget(key)
             self.trouble, self.rests = str(error), error.rests
         except Exception as error:
-            log.warning("stand-in for %s", self.name, exc_info=error)
+            log.info("stand-in for %s", self.name, exc_info=error)
             self._forget(key)
             said = str(error).strip().split("\n")[0][:200]
             self.trouble = f"Your function's answers cannot be used: {said}"
