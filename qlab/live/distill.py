@@ -156,6 +156,7 @@ class Distilled:
     now: tuple[float, float, float]  # T, and there the soft pull with and without T²
     shown: Shown
     grid: Grid
+    beside: Any = None  # what stands in for the library, and is shown with this
 
 
 class Distil(Instrument):
@@ -183,6 +184,7 @@ class Distil(Instrument):
         "class resembles it. The temperature decides how much of that is heard."
     )
     STATE = DistilState
+    STAND_INS = {"distillation.soft_targets": "qlab.live.distill_standin:DistilStandIn"}  # noqa: RUF012
     PROGRAM: ClassVar[Sequence[str]] = TRAINING  # that trains
     SPOKEN = ("entropy_teacher", "entropy_student", "loss", "error")
     BELOW = (
@@ -289,7 +291,9 @@ class Distil(Instrument):
         yield
         y, T, α = self.test.labels[index : index + 1], s.temperature, s.alpha
         soft, bare, hard, limit = yield from self._pulls(shown.name, index, z, t, y)
-        p, q = soft_targets(t, T)[0], soft_targets(z, T)[0]
+        softened = self._softened if self.at_work is None else self.at_work.softened
+        p, q, teacher_bits, student_bits, divergence, soft_loss = softened(s, t, z)
+        hard_loss = loss(z, t, y, T, 0.0)
         return Distilled(
             key=s.key(),
             temperature=T,
@@ -300,12 +304,12 @@ class Distil(Instrument):
             image=self.test[index : index + 1].images[0, 0],
             teacher=p,
             student=q,
-            teacher_bits=float(entropy(p)) / math.log(2),
-            student_bits=float(entropy(q)) / math.log(2),
-            divergence=float(kl(p, q)),
-            hard=(1 - α) * loss(z, t, y, T, 0.0),
-            soft=α * loss(z, t, y, T, 1.0),
-            loss=loss(z, t, y, T, α),
+            teacher_bits=teacher_bits,
+            student_bits=student_bits,
+            divergence=divergence,
+            hard=(1 - α) * hard_loss,
+            soft=α * soft_loss,
+            loss=(1 - α) * hard_loss + α * soft_loss,
             temperatures=TEMPERATURES,
             soft_pulls=α * soft,
             bare_pulls=α * bare,
@@ -315,6 +319,13 @@ class Distil(Instrument):
             shown=shown,
             grid=self.zoo.grid(s.student, s.own),
         )
+
+    def _softened(self, s: DistilState, t: Any, z: Any) -> tuple[Any, ...]:
+        """Soften both answers; give their entropies in bits, KL, and the soft loss."""
+        T, y = s.temperature, np.zeros(1, np.int64)  # no label counts where α is 1
+        p, q = soft_targets(t, T)[0], soft_targets(z, T)[0]
+        bits = (float(entropy(x)) / math.log(2) for x in (p, q))
+        return p, q, *bits, float(kl(p, q)), loss(z, t, y, T, 1.0)
 
     def _index(self, s: DistilState) -> Generator[None, None, int]:
         """Return the place in the test split of the image that is set."""

@@ -141,6 +141,8 @@ def written(value: float | int, form: str, unit: bool = True) -> str:
             "",
         ),
     }[form]
+    if math.isnan(value):
+        return "not defined"
     if math.isinf(value):
         figures = "∞" if value > 0 else "-∞"
     elif float(figures.replace(",", "")) == 0.0:
