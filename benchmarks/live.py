@@ -38,7 +38,7 @@ KEYS = "Key press to changed pixels, milliseconds"
 DRAGS = "Dragging with the mouse"
 BUDGETS = {"seen": (33.0, 45.0), "new": (40.0, 60.0)}  # ms: median, 95th percentile
 FRAMES, LATE = 30.0, 60.0  # frames a second at least; ms from release to the last value at most
-SAMPLES = 12  # key presses of a row
+SAMPLES = 30  # key presses of a row
 QUIET, PATIENCE = 35, 1500  # ms without a new picture that end an answer; ms to wait for a first
 RESTED = 110  # ms between two presses after which idle work may have helped: not counted as new
 INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil}
@@ -287,7 +287,7 @@ def run(only: str = "") -> dict[str, list[Row]]:
             settings = instrument.STATE.settings()
             menus = [n for n, s in settings.items() if isinstance(s, Choice) and n != "network"]
             counts = {
-                n: len(s.values) if isinstance(s, Whole) else 1 + round(span(s) / s.step)
+                n: places(s)
                 for n, s in settings.items()
                 if isinstance(s, Whole | Real) and n not in STILL
             }
@@ -303,10 +303,14 @@ def run(only: str = "") -> dict[str, list[Row]]:
     return rows
 
 
-def span(setting: Real) -> float:
-    """Return the length of a slider, in its own steps' unit."""
+def places(setting: Whole | Real) -> int:
+    """Count the places of a slider's handle."""
+    if isinstance(setting, Whole):
+        return len(setting.values)
+    if setting.stops:
+        return len(setting.stops)
     ends = np.log10([setting.low, setting.high]) if setting.log else [setting.low, setting.high]
-    return float(ends[1] - ends[0])
+    return 1 + round(float(ends[1] - ends[0]) / setting.step)
 
 
 def main() -> None:
