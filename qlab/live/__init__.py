@@ -31,6 +31,7 @@ from qlab.live.worker import Task, Worker, finish
 
 if TYPE_CHECKING:
     from qlab.live.distill import Distil
+    from qlab.live.grids import Grids
     from qlab.live.prune import Prune
     from qlab.live.quantize import Quantize
 
@@ -39,6 +40,7 @@ __all__ = [
     "Distil",
     "Figure",
     "Flag",
+    "Grids",
     "Instrument",
     "Job",
     "JobPanel",
@@ -55,7 +57,7 @@ __all__ = [
     "finish",
 ]
 
-_INSTRUMENTS = {"Distil": "distill", "Prune": "prune", "Quantize": "quantize"}
+_INSTRUMENTS = {"Distil": "distill", "Grids": "grids", "Prune": "prune", "Quantize": "quantize"}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,6 +15,14 @@ from qlab.plots.images import Grid, image_grid, set_image_grid
 from qlab.plots.learning import Learning, learning, scale_learning, set_learning
 from qlab.plots.masks import mask_picture, mask_sheet, place_masks, set_mask
 from qlab.plots.meter import Meter, meter, set_meter
+from qlab.plots.number_line import (
+    gap_axes,
+    gap_stairs,
+    number_line,
+    set_gap_stairs,
+    set_number_line,
+    signed_axis,
+)
 from qlab.plots.staircase import staircase
 from qlab.plots.temperature import (
     Errors,
@@ -45,6 +53,8 @@ __all__ = [
     "decade_axis",
     "error_histogram",
     "errors",
+    "gap_axes",
+    "gap_stairs",
     "histogram",
     "image_grid",
     "learning",
@@ -52,6 +62,7 @@ __all__ = [
     "mask_picture",
     "mask_sheet",
     "meter",
+    "number_line",
     "odds_axis",
     "place_masks",
     "pulls",
@@ -63,14 +74,17 @@ __all__ = [
     "set_curve",
     "set_cut",
     "set_errors",
+    "set_gap_stairs",
     "set_here",
     "set_image_grid",
     "set_learning",
     "set_levels",
     "set_mask",
     "set_meter",
+    "set_number_line",
     "set_own",
     "set_pulls",
+    "signed_axis",
     "staircase",
     "style",
     "temperature_axis",
