@@ -1,4 +1,4 @@
-"""The command line: ``qlab apps``, ``qlab lab``, ``qlab data``, ``qlab zoo``.
+"""The command line: ``qlab apps``, ``qlab lab``, ``qlab course``, ``qlab data``, ``qlab zoo``.
 
 Every failure is one sentence on stderr: exit code 2 when the command was written wrongly,
 1 when it could not be done.
@@ -201,6 +201,47 @@ def zoo(arguments: argparse.Namespace) -> None:
         print("  ".join(cells).rstrip())
 
 
+def build(arguments: argparse.Namespace) -> None:
+    """Make the books of the labs: for students, with solutions, and for nbgrader."""
+    from qlab.course.build import build as books
+
+    written = books(folder("labs"), arguments.to, arguments.labs)
+    for name, size in written.items():
+        print(f"{size:9,} bytes  {arguments.to / name}")
+
+
+def grade(arguments: argparse.Namespace) -> None:
+    """Score notebooks that were handed in, and write the table.
+
+    Raises
+    ------
+    Failure
+        If the table has no folder to lie in, or would replace a notebook.
+    """
+    from qlab.course.grade import grade as graded
+    from qlab.course.grade import write_csv
+
+    table: Path = arguments.csv
+    if not table.parent.is_dir():
+        raise Failure(f"expected a folder for the table, got {table.parent}. Make it first.")
+    if table.is_dir() or table.resolve() in [file.resolve() for file in arguments.files]:
+        raise Failure(f"expected a new file for the table, got {table}. Name another with --csv.")
+    rows = []
+    for row in graded(arguments.files, lab=arguments.lab):
+        marks = f"{row.score} of {row.points} points" if row.points else "no points"
+        file = "".join(letter if letter.isprintable() else "?" for letter in row.file)
+        print(f"{file}: {marks}, {row.seconds:.1f} s{row.remark and '. ' + row.remark}", flush=True)
+        rows.append(row)
+    print(f"The table is {write_csv(rows, table)}.")
+    walls = [row.walls for row in rows if row.walls]
+    if not all(all(one.values()) for one in walls):
+        print(
+            "This system lent no namespaces or no Landlock: the notebooks' code could read your "
+            "files and use the network. Grade strangers' work in a container.",
+            file=sys.stderr,
+        )
+
+
 def port(text: str) -> int:
     """Read a port number from the command line."""
     if not text.isdecimal() or int(text) > 65535:
@@ -246,6 +287,23 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("lab", parents=[served], help="open the labs in JupyterLab")
     one.add_argument("--port", type=port, default=8888, help="(%(default)s)")
     one.set_defaults(run=lab)
+
+    one = commands.add_parser("course", help="make the books of the labs, grade what comes back")
+    actions = one.add_subparsers(dest="action", metavar="ACTION", required=True)
+    sub = actions.add_parser("build", help="write student, solution and nbgrader versions")
+    sub.add_argument("labs", nargs="*", metavar="LAB", help="02 or 02_affine_quantizer; all labs")
+    sub.add_argument("--to", type=Path, default=Path("course"), help="a new folder (%(default)s)")
+    sub.set_defaults(run=build)
+    sub = actions.add_parser(
+        "grade",
+        help="score notebooks, each in a process of its own",
+        epilog="Limits, and on Linux namespaces and Landlock, hold mistakes and simple malice. An "
+        "adversary in earnest belongs into a container.",
+    )
+    sub.add_argument("files", nargs="+", type=Path, metavar="FILE", help="notebooks handed in")
+    sub.add_argument("--csv", type=Path, required=True, metavar="OUT", help="the table to write")
+    sub.add_argument("--lab", default="", help="two digits, if the notebooks do not say it")
+    sub.set_defaults(run=grade)
 
     one = commands.add_parser("data", help="list, check, prepare or fetch data sets")
     one.set_defaults(run=data)
