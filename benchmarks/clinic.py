@@ -33,7 +33,7 @@ PLANS: dict[str, dict[str, Any]] = {
     "few": {"epochs": 40, "train_images": 1_000},
 }
 PRECISIONS = {"float": None, **{str(bits): bits for bits in protocol.BITS}}
-TIMED_IMAGES, REPEATS, TIMED_BITS = 1_000, 10, 8
+TIMED_IMAGES, REPEATS, TIMED_BITS = 1_000, 30, 8
 
 
 def run() -> list[dict[str, object]]:

@@ -108,7 +108,7 @@ class Card(ipw.VBox):
         e = self.exhibit
         code = f"<pre><code>{html.escape(e.fragment)}</code></pre>" if e.fragment else ""
         told = html.escape(self.outcome.says)
-        mark = "It runs." if self.outcome.ran else f"It fails: {html.escape(self.outcome.error)}."
+        mark = html.escape(self.outcome.mark)
         head = ipw.HTML(
             f"{stylesheet()}<h2>{e.number} · {html.escape(e.title)}</h2><h3>Claimed</h3>"
             f'<p class="qlab-claim">{html.escape(e.claim)}</p>'

@@ -31,16 +31,21 @@ class Outcome:
         Name of the exception that ended it ("NameError"), or nothing where it ran.
     values
         The numbers that came out, by name.
+    nothing
+        True where the article gives nothing that could be run.
     """
 
     says: str
     error: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    nothing: bool = False
 
     @property
-    def ran(self) -> bool:
-        """Whether it came to its end."""
-        return not self.error
+    def mark(self) -> str:
+        """What became of it, in a word or two."""
+        if self.nothing:
+            return "Nothing to run."
+        return f"It fails: {self.error}." if self.error else "It runs."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
