@@ -8,6 +8,7 @@ lies in a store of the stand-in's own, so nothing of it can ever pass for the li
 Python can put a function in: no control, link or settings file names one, and an app refuses.
 """
 
+import copy
 import importlib
 import itertools
 import logging
@@ -109,8 +110,8 @@ class Beside:
 
 
 def in_turn(function: Function, cases: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Run a trusted function on each case; a guarded run has the same signature."""
-    return [function(*case) for case in cases]
+    """Run a function that cannot hurt on a copy of each case; a guarded run has this signature."""
+    return [function(*copy.deepcopy(case)) for case in cases]
 
 
 class StandIn:
@@ -197,7 +198,7 @@ class StandIn:
         instrument = self.instrument
         kept, instrument.results, instrument.at_work = instrument.results, self.results, self
         try:
-            with np.errstate(over="ignore", invalid="ignore"):  # a wrong code may be huge
+            with np.errstate(all="ignore"):  # a wrong code may be huge
                 yield
         finally:
             instrument.results, instrument.at_work = kept, None
