@@ -24,7 +24,7 @@ def hint(name: str) -> "Hints":
     Returns
     -------
     hints
-        A widget; ``open(1)`` … ``open(3)`` and ``open(4)``, the solution, do what its buttons do.
+        A widget; ``reveal(1)`` to ``reveal(3)`` do what its buttons do, ``reveal(4)`` solves it.
 
     Raises
     ------
@@ -70,7 +70,7 @@ class Hints(Panel):
         self.shown, self.note = words("qlab-hints"), words("qlab-note")
         labels = [f"Hint {i}" for i in (1, 2, 3)] + ["Solution"]
         self.buttons = [
-            button(label, f"qlab-{label.lower().replace(' ', '-')}", partial(self.open, i))
+            button(label, f"qlab-{label.lower().replace(' ', '-')}", partial(self.reveal, i))
             for i, label in enumerate(labels, start=1)
         ]
         head = words(
@@ -82,7 +82,7 @@ class Hints(Panel):
         super().__init__("qlab-hint", [head, row, self.shown, self.note])
         self._enable()
 
-    def open(self, number: int) -> None:
+    def reveal(self, number: int) -> None:
         """Show a hint, or the solution.
 
         Parameters
@@ -97,7 +97,7 @@ class Hints(Panel):
         """
         if not 1 <= number <= min(4, self.opened + 1):
             raise ValueError(
-                f"open: a number from 1 to {min(4, self.opened + 1)} is expected, got {number}."
+                f"reveal: a number from 1 to {min(4, self.opened + 1)} is expected, got {number}."
             )
         record().add_hint(self.exercise.name, f"hint {number}" if number < 4 else "solution")
         self.opened = max(self.opened, number)

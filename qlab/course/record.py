@@ -138,7 +138,7 @@ class Record:
         def edit(content: Content) -> None:
             entry = _section(content, "checks", {}).setdefault(name, {})
             entry.update(fields, when=when)
-            entry["tries"] = entry.get("tries", 0) + (fields["state"] != "not started")
+            entry["tries"] = _whole(entry.get("tries", 0)) + (fields["state"] != "not started")
             if fields["passed"]:
                 entry.setdefault("first_passed", when)
 
@@ -184,7 +184,7 @@ class Record:
             hints = _section(content, "hints", [])
             for entry in hints:
                 if (entry.get("name"), entry.get("opened")) == (name, opened):
-                    entry.update(times=entry.get("times", 1) + 1, when=when)
+                    entry.update(times=_whole(entry.get("times", 1)) + 1, when=when)
                     return
             hints.append({"name": name, "opened": opened, "times": 1, "when": when})
 
@@ -231,6 +231,10 @@ def _section(content: Content, name: str, empty: Any) -> Any:
     content.setdefault("about", ABOUT)
     content.setdefault("format", FORMAT)
     return content.setdefault(name, empty)
+
+
+def _whole(value: Any) -> int:
+    return value if type(value) is int else 0  # a person may have edited it
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,6 +4,7 @@ import html
 import json
 from typing import TYPE_CHECKING, Any
 
+from qlab.course.calibration import figures
 from qlab.course.panel import Panel, alert, box, button, table, words
 
 if TYPE_CHECKING:
@@ -133,12 +134,16 @@ def prediction_rows(content: dict[str, Any]) -> list[list[Any]]:
     rows = []
     for e in content.get("predictions", []):
         where = f" ({e['where']})" if e.get("where") else ""
-        margin = f" ± {e['margin']}" if e.get("margin") else ""
+        margin = f" ± {_number(e['margin'])}" if e.get("margin") else ""
         unit = f" {e['unit']}" if e.get("unit") and not isinstance(e.get("predicted"), str) else ""
         measured = e.get("measured_text", e.get("measured", ""))
-        said = f"{e.get('predicted', '')}{margin}{unit}"
+        said = f"{_number(e.get('predicted', ''))}{margin}{unit}"
         rows.append([f"{e.get('question', e.get('key', ''))}{where}", said, measured])
     return rows
+
+
+def _number(value: Any) -> str:
+    return figures(value) if type(value) in (int, float) else str(value)
 
 
 def answer_rows(content: dict[str, Any]) -> list[list[Any]]:
@@ -156,7 +161,11 @@ def answer_rows(content: dict[str, Any]) -> list[list[Any]]:
     """
     said = {True: "right", False: "not yet"}
     return [
-        [e.get("question", e.get("key", "")), e.get("answer", ""), said.get(e.get("right"), "")]
+        [
+            e.get("question", e.get("key", "")),
+            _number(e.get("answer", "")),
+            said.get(e.get("right"), ""),
+        ]
         if isinstance(e.get("right"), bool | None)
         else [e.get("question", ""), e.get("answer", ""), ""]
         for e in content.get("answers", [])
