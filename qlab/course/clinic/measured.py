@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from qlab.course.clinic.paired import Paired, paired
+from qlab.live.readout import Value
+from qlab.metrics import Measured
 
 FILE = Path(__file__).with_name("measured.json")
 REGIMES = {
@@ -19,6 +21,8 @@ REGIMES = {
 }
 LADDER = ("8", "4", "3", "2")
 STRESSES = ("noise 0.1", "noise 0.2", "shift 1", "shift 2")
+GAPS = 2 * len(REGIMES) * len(LADDER)  # comparisons of W24: the gap, and the test images alone
+DISTURBANCES = (len(STRESSES) + 1) * len(LADDER)  # of W25: calibration is the fifth
 
 
 @functools.cache
@@ -86,7 +90,8 @@ def times_against_float(way: str) -> Paired:
         "rounded", "unpacked", "simulated" or "integers".
     """
     found = measured()["milliseconds"]
-    return paired(*([math.log(t) for t in found[one]] for one in (way, "float")), comparisons=2)
+    after, before = ([math.log(t) for t in found[one]] for one in (way, "float"))
+    return paired(after, before, comparisons=2)
 
 
 def intervals() -> dict[str, dict[str, Any]]:
@@ -103,12 +108,13 @@ def intervals() -> dict[str, dict[str, Any]]:
         "W22": {f"ln time, {way}": times_against_float(way) for way in ("simulated", "integers")},
         "W23": {f"{b} bits": against_float("all", b, "clean", len(LADDER)) for b in LADDER},
         "W24": {
-            f"{regime}, {b} bits": against_float(regime, b, "gap", len(REGIMES) * len(LADDER))
+            f"{name}, {regime}, {b} bits": against_float(regime, b, name, GAPS)
+            for name in ("gap", "clean")
             for regime in REGIMES
             for b in LADDER
         },
         "W25": {
-            f"{name}, {b} bits": against_float("all", b, name, (len(STRESSES) + 1) * len(LADDER))
+            f"{name}, {b} bits": against_float("all", b, name, DISTURBANCES)
             for name in (*STRESSES, "ece")
             for b in LADDER
         },
@@ -127,3 +133,40 @@ def _row(p: Paired) -> dict[str, Any]:
         "comparisons": p.comparisons,
         "verdict": p.verdict,
     }
+
+
+def stored(name: str, label: str, found: Paired | Measured, form: str) -> Value:
+    """Return a number of the file for an exhibit: cited, since it was measured beforehand.
+
+    Parameters
+    ----------
+    name, label, form
+        As for `qlab.live.Value`.
+    found
+        A comparison, whose verdict is noted, or a mean.
+    """
+    seeds = f"{found.n} seeds, {measured()['date']}"
+    note = f"{found.verdict}; {seeds}" if isinstance(found, Paired) else seeds
+    value = found.measured if isinstance(found, Paired) else found
+    return Value(
+        name=name,
+        label=label,
+        value=value.value,
+        low=value.low,
+        high=value.high,
+        n=value.n,
+        source="cited",
+        form=form,
+        note=note,
+    )
+
+
+def ratio(found: Paired) -> Measured:
+    """Turn a comparison of logarithms into a factor, with its interval.
+
+    Parameters
+    ----------
+    found
+        As ``times_against_float`` returns it.
+    """
+    return Measured(math.exp(found.mean), math.exp(found.low), math.exp(found.high), found.n)
