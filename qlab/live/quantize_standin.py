@@ -36,6 +36,7 @@ class Codes:
     small: networks.Quantized
     stairs: np.ndarray
     x: np.ndarray
+    treads: dict[str, tuple[QParams, np.ndarray]]  # codes of x, by the name of the staircase
 
 
 class QuantizeStandIn(StandIn):
@@ -66,7 +67,9 @@ class QuantizeStandIn(StandIn):
         replaced = {k: core.dequantize(codes[k], q) for k, q in qparams.items()}
         small = networks.Quantized(net.with_weights(replaced), qparams, codes)
         stairs = [core.dequantize(a, q) for a, q in zip(answers[at:], ends, strict=True)]
-        return Codes(small, np.stack(stairs), x)
+        names = ("narrowest staircase", "widest staircase")
+        treads = dict(zip(names, zip(ends, answers[at:], strict=True), strict=True))
+        return Codes(small, np.stack(stairs), x, treads)
 
     def remark(self, s: QuantizeState) -> str:
         """Say that the instrument's rounding is not the function's."""
@@ -92,33 +95,14 @@ class QuantizeStandIn(StandIn):
 
     def compare(self, s: QuantizeState, answers: Codes) -> Difference | None:
         """Compare codes, layer by layer, weight by weight."""
-        net, rounding = networks.load(s.network), s.rounding_function()
-        first, count, of = None, 0, 0
-        for name, q in answers.small.qparams.items():
-            W, mine = net.weights[name], answers.small.codes[name]
-            right = core.quantize(W, q, rounding)
-            wrong = np.flatnonzero(mine != right)
-            wrong = wrong[~_ties(W, q, mine, right, wrong)]
-            count, of = count + wrong.size, of + W.size
-            if wrong.size and first is None:
-                index = tuple(int(i) for i in np.unravel_index(wrong[0], W.shape))
-                first = (name, index, right[index], mine[index], answers.small.network)
-        if first is None:
-            return None
-        name, index, code, got, network = first
-        scale, zero = (
-            part[index] for part in _expanded(answers.small.qparams[name], network, name)
-        )
-        return Difference(
-            place=f"{name}[{', '.join(map(str, index))}]",
-            index=index,
-            given=float(net.weights[name][index]),
-            reference=int(code),
-            other=int(got),
-            count=count,
-            of=of,
-            mark=tuple(float((int(c) - int(zero)) * float(scale)) for c in (code, got)),
-        )
+        net, rounding, small = networks.load(s.network), s.rounding_function(), answers.small
+        parts = [(k, net.weights[k], q, small.codes[k]) for k, q in small.qparams.items()]
+        found = _first(parts, rounding)
+        if found is None:  # no weight differs; beyond the weights, the function may
+            found = _first(
+                [(k, answers.x, *tread) for k, tread in answers.treads.items()], rounding
+            )
+        return found
 
     def overlays(self) -> Iterator[tuple[str, Callable[[Any], Any], Callable[[Any], None]]]:
         """Lay stairs, level heads, the error and the accuracy over the library's."""
@@ -173,9 +157,33 @@ def _ties(
     return near & one
 
 
-def _expanded(q: QParams, net: Any, name: str) -> list[np.ndarray]:
-    shape = net.weights[name].shape
-    return [np.broadcast_to(part, shape) for part in q.expand(shape)]
+def _first(
+    parts: list[tuple[str, np.ndarray, QParams, np.ndarray]], rounding: core.Rounding
+) -> Difference | None:
+    """Find the first element of (name, x, qparams, codes) whose code is not the library's."""
+    first, count = None, 0
+    for name, x, q, mine in parts:
+        right = core.quantize(x, q, rounding)
+        wrong = np.flatnonzero(mine != right)
+        wrong = wrong[~_ties(x, q, mine, right, wrong)]
+        count += wrong.size
+        if wrong.size and first is None:
+            index = tuple(int(i) for i in np.unravel_index(wrong[0], x.shape))
+            s, z = (np.broadcast_to(part, x.shape)[index] for part in q.expand(x.shape))
+            first = (name, index, float(x[index]), int(right[index]), int(mine[index]), s, z)
+    if first is None:
+        return None
+    name, index, given, code, got, s, z = first
+    return Difference(
+        place=f"{name}[{', '.join(map(str, index))}]",
+        index=index,
+        given=given,
+        reference=code,
+        other=got,
+        count=count,
+        of=sum(x.size for _, x, _, _ in parts),
+        mark=tuple(float((c - int(z)) * float(s)) for c in (code, got)),
+    )
 
 
 def _stairs() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
