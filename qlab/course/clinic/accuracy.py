@@ -116,7 +116,8 @@ def _w20(images: int = 160) -> Measurement:
         says=f"On {images:,} images 0.886 is compatible with anything in an interval of "
         f"{100 * (told.high - told.low):.1f} points. With the original measured beside it, on the "
         "same images and over ten trainings, the difference of 8 bits is "
-        f"{100 * seen.mean:+.3f} points ({10_000 * seen.mean:+.1f} of 10,000 images): {_said(seen)}.",
+        f"{100 * seen.mean:+.3f} points ({10_000 * seen.mean:+.1f} of 10,000 images): "
+        f"{_said(seen)}.",
     )
 
 

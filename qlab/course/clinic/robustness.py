@@ -105,8 +105,7 @@ EXHIBITS = (
         number="W25",
         theme="evidence",
         title="Easier to interpret, and robust",
-        claim="Quantization improves what can be read off a network and what it can stand: it is easier "
-        "to interpret, and robust.",
+        claim="A quantized network is easier to interpret, and robust.",
         file="article 002, §2.3 and §3.3; article 001, §5",
         as_it_stands=_w25_stands,
         controls={
