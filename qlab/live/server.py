@@ -30,6 +30,7 @@ from voila.tornado.contentshandler import VoilaContentsHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
+from qlab.live.bundle import Bundle, Scripts
 from qlab.live.kernels import Connection, Kernels, Specs
 
 __all__ = ["EXTENSIONS", "Apps", "configuration", "serve"]
@@ -73,7 +74,10 @@ def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: in
     c.Voila.open_browser = False
     c.Voila.log_level = "ERROR"
     c.Voila.kernel_websocket_connection_class = Connection
-    c.Voila.tornado_settings = {"ws_ping_timeout": 30_000}  # not longer than the interval
+    c.Voila.tornado_settings = {
+        "ws_ping_timeout": 30_000,  # not longer than the interval
+        "static_immutable_cache": ["/voila/labextensions/"],  # these names hold a hash
+    }
     c.VoilaConfiguration.template = "qlab"
     c.VoilaConfiguration.allow_template_override = "NO"
     c.VoilaConfiguration.allow_theme_override = "NO"
@@ -132,7 +136,11 @@ class Apps(Voila):
         """Serve front page and apps; list no folders."""
         unlisted = (TornadoVoilaTreeHandler, VoilaContentsHandler)
         front = {"voila_configuration": self.voila_configuration}
+        bundle = self.bundle = Bundle(self.static_paths, self.labextensions_path)
+        resources = {"qlab_scripts": bundle.address}
+        self.voila_configuration.config.VoilaConfiguration.resources = resources
         handlers: list[Any] = [
+            (f"{self.server_url}{bundle.address}", Scripts, {"bundle": bundle}),
             (self.server_url, RedirectHandler, {"url": f"voila/render/{FRONT}"}),
             (f"{self.server_url}voila/render/{FRONT}", Front, front),
         ]
@@ -147,6 +155,7 @@ class Apps(Voila):
         HTTPServer(self.app).add_sockets(self.sockets)
         self.ioloop = IOLoop.current()
         self.ioloop.add_callback(self.announce)
+        self.ioloop.run_in_executor(None, lambda: self.bundle.packed)  # before anybody asks
         try:
             self.ioloop.start()
         except KeyboardInterrupt:

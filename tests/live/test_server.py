@@ -44,5 +44,18 @@ def test_the_template_names_no_other_host() -> None:
         assert set(hosts) <= {"www.w3.org"}, path.name  # a namespace, never asked
 
 
+def test_the_scripts_are_asked_for_in_the_head_and_run_beside_the_cells() -> None:
+    page = (TEMPLATE / "index.html.j2").read_text()
+    address = "{{ resources.base_url }}{{ resources.qlab_scripts }}"
+    assert page.index(f'rel="preload" as="script" href="{address}"') < page.index("<style>")
+    script = page.index(f'<script async src="{address}"')
+    assert page.index("jupyter-config-data") < script < page.index("cell_generator")
+
+
+def test_names_that_hold_a_hash_are_not_asked_for_again() -> None:
+    kept = configuration(Path()).Voila.tornado_settings["static_immutable_cache"]
+    assert kept == ["/voila/labextensions/"]
+
+
 def test_the_template_extends_lab() -> None:
     assert json.loads((TEMPLATE / "conf.json").read_text())["base_template"] == "lab"
