@@ -85,7 +85,7 @@ def _plogp(p: np.ndarray, log: np.ufunc = np.log) -> np.ndarray:
     return p * log(p, out=np.zeros_like(p), where=p > 0)
 
 
-def _unguarded(p: np.ndarray) -> np.ndarray:
+def _unguarded(p: np.ndarray) -> np.ndarray | float:
     with np.errstate(divide="ignore", invalid="ignore"):
         return -np.sum(p * np.log(p), axis=-1)
 
@@ -195,12 +195,12 @@ def _zero(got: object, p: np.ndarray, q: np.ndarray) -> str | None:
     return zero and f"{zero}: p and q are alike"
 
 
-def _cross(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def _cross(p: np.ndarray, q: np.ndarray) -> np.ndarray | float:
     with np.errstate(divide="ignore"):
         return np.sum(p * -np.log(q), axis=-1, where=p > 0)
 
 
-def _log_of_zero(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+def _log_of_zero(p: np.ndarray, q: np.ndarray) -> np.ndarray | float:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.sum(p * (np.log(p) - np.log(q)), axis=-1)
 

@@ -57,12 +57,12 @@ def bitmap_bytes(mask: np.ndarray, bits: int) -> int:
     return math.ceil(mask.size / 8) + math.ceil(mask.sum() * bits / 8)
 
 
-def relative_index(mask: np.ndarray, gap_bits: int) -> int:
+def relative_index(mask_flat: np.ndarray, gap_bits: int) -> int:
     """Entries that a relative index stores: kept weights, and filler zeros in long gaps.
 
     Parameters
     ----------
-    mask
+    mask_flat
         True where a weight is kept, in one row.
     gap_bits
         g: one entry can bridge a gap of 1 … 2^g. The first gap counts from just before the start.
@@ -79,7 +79,7 @@ def relative_index(mask: np.ndarray, gap_bits: int) -> int:
     >>> relative_index(mask, gap_bits=3)
     4
     """
-    positions = np.flatnonzero(mask)
+    positions = np.flatnonzero(mask_flat)
     gaps = np.diff(positions, prepend=-1)
     return int(np.sum(np.ceil(gaps / 2**gap_bits)))
 
@@ -306,7 +306,7 @@ def _gaps(mask: np.ndarray) -> np.ndarray:
     return np.diff(np.flatnonzero(mask), prepend=-1)
 
 
-def _entries(gaps: np.ndarray, longest: float) -> int:
+def _entries(gaps: np.ndarray, longest: int) -> int:
     return int(np.sum(np.ceil(gaps / longest)))
 
 

@@ -1,0 +1,69 @@
+"""Wrong versions are wrong by what they return, and properties can look at anything."""
+
+import numpy as np
+import pytest
+
+from qlab.course.exercise import Exercise
+from qlab.course.exercises import all_exercises, exercise
+
+LABS = {"00", "12", "16"}
+NAMES = [name for name, one in all_exercises().items() if one.lab in LABS]
+STRANGE = [
+    None,
+    "x",
+    [],
+    {},
+    {"a": 1},
+    (1, "a"),
+    [[1], [1, 2]],
+    True,
+    float("nan"),
+    10**400,
+    1j,
+    np.zeros(0),
+    np.array(["a"]),
+    np.array([None, 1]),
+    np.array([1j]),
+]
+
+
+def broken_by(task: Exercise, got: object) -> list[str | None]:
+    rng = np.random.default_rng(0)
+    return [one.broken(got, *case) for one in task.properties for case in one.cases(rng)]
+
+
+def test_every_exercise_of_the_three_labs_is_there() -> None:
+    assert set(NAMES) == {
+        "meters.mse",
+        "meters.sqnr",
+        "meters.packed_bytes",
+        "meters.wilson",
+        "meters.within_noise",
+        "pruning.magnitude",
+        "pruning.global_magnitude",
+        "pruning.masked_step",
+        "pruning.bitmap_bytes",
+        "pruning.relative_index",
+        "distillation.soft_targets",
+        "distillation.kl",
+        "distillation.loss",
+        "distillation.gradient",
+        "distillation.entropy",
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_wrong_version_returns_on_every_case_without_a_warning(name: str) -> None:
+    task = exercise(name)
+    for one in task.properties:
+        for case in one.cases(np.random.default_rng(0)):
+            for mutant in task.mutants:
+                mutant.function(*case)  # an error, or a warning, fails this test
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_comes_back_is_refused_in_words(name: str) -> None:
+    for got in STRANGE:
+        if name == "meters.within_noise" and got is True:
+            continue
+        assert all(isinstance(words, str) and words for words in broken_by(exercise(name), got))
