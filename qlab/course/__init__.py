@@ -3,6 +3,7 @@
 Checks are run against known wrong versions before anybody trusts them (``tests/course``).
 """
 
+from qlab.course.check import check
 from qlab.course.hint import hint, solution
 from qlab.course.predict import predict
 from qlab.course.quiz import Ask, Item, Number, quiz
@@ -15,6 +16,7 @@ __all__ = [
     "Item",
     "Number",
     "Record",
+    "check",
     "hint",
     "predict",
     "quiz",
