@@ -4,7 +4,7 @@ Integers stand at even distances, fixed point at a power of two, floats crowd ar
 levels, their gaps and the errors of a layer's weights follow the hand.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,6 @@ from qlab.live.readout import Value
 MOST_STEMS = 512  # more levels than this are shown as fine bins of them
 BINS_OF_LEVELS = 320  # then
 
-RoundTo = Callable[[np.ndarray, Format], np.ndarray]
-
 
 class Grids(Instrument):
     """Formats, bits and range, their levels, and a layer's weights on them, live."""
@@ -34,6 +32,10 @@ class Grids(Instrument):
     )
     STATE = GridsState
     SPOKEN = ("levels", "zeros", "sqnr")
+    STAND_INS = {  # noqa: RUF012
+        "grids.nearest_level": "qlab.live.grids_standin:GridsStandIn",
+        "grids.fixed_point": "qlab.live.grids_standin:GridsStandIn",
+    }
     PRESETS = (
         Preset(
             "Eight bits are 255 steps",
@@ -77,16 +79,19 @@ class Grids(Instrument):
 
     def steps(self, s: GridsState) -> Generator[None, None, GridsResult]:
         """Round the weights to the grid and look at levels and errors."""
-        layer, grid = self._layer(s), s.grid()
+        layer, grid = self.layer_of(s), s.grid()
         W, levels = layer.W, core.levels(grid)
-        W_hat = self.round_to(W, grid)
+        W_hat = core.round_to(W, grid) if self.at_work is None else self.at_work.answers(s)
         yield
         error = np.abs(W_hat - W)
         squares = np.bincount(layer.bins, error.astype(np.float64) ** 2, minlength=BINS)
         with np.errstate(invalid="ignore"):  # 0/0 where no weight is: no point in the picture
             rms = np.sqrt(squares / np.bincount(layer.bins, minlength=BINS))
         yield
-        held, counts = _held(W_hat, grid, levels, layer.limit)
+        if self.at_work is None:
+            held, counts = _held(W_hat, grid, levels, layer.limit)
+        else:
+            held, counts = self.at_work.held(W_hat, layer.limit)
         yield
         above = levels[levels > 0]
         return GridsResult(
@@ -109,11 +114,8 @@ class Grids(Instrument):
             rms=rms,
         )
 
-    def round_to(self, W: np.ndarray, grid: Format) -> np.ndarray:
-        """Move every weight to its level: the one thing that another version may do otherwise."""
-        return core.round_to(W, grid)
-
-    def _layer(self, s: GridsState | GridsResult) -> Layer:
+    def layer_of(self, s: GridsState | GridsResult) -> Layer:
+        """Look a layer over, once."""
         if s.layer not in self.layers:
             self.layers[s.layer] = Layer.of(networks.load(NETWORK).weights[s.layer])
         return self.layers[s.layer]
@@ -148,8 +150,12 @@ class Grids(Instrument):
     def build(self) -> list[Figure]:
         """Make the three pictures."""
         self.layers: dict[str, Layer] = {}
-        self._layer(self.state)
-        return [levels_figure(self._layer), gaps_figure(self._layer), errors_figure(self._layer)]
+        self.layer_of(self.state)
+        return [
+            levels_figure(self.layer_of),
+            gaps_figure(self.layer_of),
+            errors_figure(self.layer_of),
+        ]
 
     def show(self, result: GridsResult) -> None:
         """Show a result, and of the controls those that mean something for its format."""

@@ -23,7 +23,8 @@ PLACE = (0.13, 0.17, 0.85, 0.8)
 class Layer:
     """The weights of a layer and what the pictures need to know of them."""
 
-    W: np.ndarray
+    W: np.ndarray  # flat
+    shape: tuple[int, ...]
     limit: float  # the largest, a little rounded up
     bins: np.ndarray  # of each weight, 0 … BINS − 1 along −limit … limit
     sample: np.ndarray  # indices
@@ -38,7 +39,7 @@ class Layer:
         rng = np.random.default_rng(0)
         sample = rng.choice(W.size, min(SAMPLE, W.size), replace=False)
         low, high = np.percentile(np.abs(W), [5, 95])
-        return cls(W, limit, bins, sample, (float(low), float(high)))
+        return cls(W, weights.shape, limit, bins, sample, (float(low), float(high)))
 
     @property
     def centres(self) -> np.ndarray:

@@ -130,3 +130,4 @@ class GridsResult:
     counts: np.ndarray
     errors: np.ndarray  # of the drawn sample, absolute
     rms: np.ndarray  # of the error in each bin of weights; NaN where there are none
+    beside: Any = None  # what stands in for the library, and is shown with this

@@ -1,5 +1,7 @@
 """What the Grids instrument shows is what the library computes."""
 
+import re
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -212,16 +214,83 @@ def test_shares_say_of_how_many_weights_and_the_rest_is_derived(grids):
         assert (value.source, value.n) == (("measured", 1000) if measured else ("derived", None))
 
 
-def test_another_version_of_the_rounding_is_what_the_page_shows(grids, monkeypatch):
-    truth = grids.result.sqnr
-    monkeypatch.setattr(grids, "round_to", lambda W, grid: np.zeros_like(W))
-    grids.results.clear()
-    grids.refresh()
-    assert (grids.result.zeros, grids.result.sqnr) == (1.0, 0.0)
-    monkeypatch.undo()
-    grids.results.clear()
-    grids.refresh()
-    assert grids.result.sqnr == truth
+def nearest(x, levels):
+    return levels[np.abs(x[..., None] - levels).argmin(axis=-1)]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_right_function_in_the_place_of_the_librarys_makes_no_difference(grids, format):
+    grids.state.offer({"format": format, "layer": "fc2"})
+    standing = grids.stand_in("grids.nearest_level", nearest)
+    try:
+        assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
+        own = standing.results[grids.state.key()]
+        assert own.sqnr == pytest.approx(grids.result.sqnr, rel=1e-5)  # ties may fall otherwise
+    finally:
+        grids.stand_in("grids.nearest_level", None)
+
+
+def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_marked(grids):
+    grids.state.offer({"layer": "fc3"})
+    W = networks.load("lenet_300_100").weights["fc3"]
+    levels, right = core.levels(grids.state.grid()), core.round_to(W, grids.state.grid())
+    before = pictures(grids)
+    standing = grids.stand_in("grids.nearest_level", lambda x, levels: np.zeros_like(x))
+    try:
+        found = standing.difference
+        first = tuple(np.argwhere(right != 0)[0])
+        assert (found.index, found.given) == (first, W[first])
+        assert (found.reference, found.other) == (right[first], 0.0)
+        assert (found.count, found.of) == (np.count_nonzero(right), W.size)
+        own = standing.results[grids.state.key()]
+        assert (own.zeros, own.sqnr, own.held.tolist()) == (1.0, 0.0, [0.0])
+        assert "yours: 100.00 %" in grids.values["zeros"].note
+        moved = {n for n, p in pictures(grids).items() if not np.array_equal(p, before[n])}
+        assert moved == {"levels", "errors"}
+        assert grids.result.levels == len(levels)
+    finally:
+        grids.stand_in("grids.nearest_level", None)
+    for name, pixels in pictures(grids).items():
+        assert_array_equal(pixels, before[name])
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (lambda x, levels: None, "returned nothing"),
+        (lambda x, levels: x[:3], r"returned shape \(3,\)"),
+        (lambda x, levels: x / 0, "infinity or NaN"),
+        (lambda x, levels: 1 / 0 * x, "division by zero"),
+    ],
+)
+def test_what_a_function_cannot_mean_is_one_sentence_and_the_librarys_is_shown(
+    grids, answer, sentence
+):
+    truth = readings(grids)
+    standing = grids.stand_in("grids.nearest_level", answer)
+    try:
+        with np.errstate(all="ignore"):
+            standing.again()
+        assert re.search(sentence, standing.trouble)
+        assert readings(grids) == truth
+    finally:
+        grids.stand_in("grids.nearest_level", None)
+
+
+def test_a_function_rests_where_it_has_nothing_to_do(grids):
+    standing = grids.stand_in("grids.fixed_point", lambda x, m, n: np.rint(x * 2.0**n) / 2.0**n)
+    try:
+        assert "for fixed point" in standing.note and not standing.works
+        send(grids, "format", "fixed")
+        assert standing.works and standing.difference is None
+        send(grids, "fraction_bits", 9)  # 4 bits then end at 1/64
+        assert standing.difference is not None
+        grids.reset()
+        standing = grids.stand_in("grids.nearest_level", nearest)
+        send(grids, "bits", 9)
+        assert "256 levels" in standing.note and not standing.works
+    finally:
+        grids.stand_in("grids.nearest_level", None)
 
 
 def test_hostile_messages_are_refused_and_controls_live(grids):
