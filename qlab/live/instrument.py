@@ -353,6 +353,10 @@ class Instrument(ipw.VBox):
         self.state.reset()
 
     def _on_state(self, names: frozenset[str]) -> None:
+        with self.worker.lock:
+            self._follow_state(names)
+
+    def _follow_state(self, names: frozenset[str]) -> None:
         self.say("")
         self.in_hand = next(iter(names)) if len(names) == 1 else ""
         for bound in self.controls.values():

@@ -5,11 +5,15 @@ its tasks in slices of at most 8 ms with gaps in which the kernel reads its mess
 so a hand that takes the slider again waits for one slice. ``plan`` replaces all tasks
 (the state changed: what was under way is closed), and nothing runs until the hand has
 rested for 120 ms. Without a running loop (a script, a test) tasks wait for ``flush``.
+
+JupyterLab delivers a widget's messages in a thread beside the one that runs cells, so an event
+may come while a step computes. ``lock`` lets one of them in at a time.
 """
 
 import asyncio
 import inspect
 import logging
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
@@ -44,10 +48,12 @@ class Worker:
     """
 
     def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
+        self.lock = threading.RLock()  # JupyterLab hears a widget in a thread of its own
         self._task: Task | None = None  # under way
         self._planned: Iterator[Task] = iter(())
         self._exhausted = True
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # that the timer waits on
         self._touched = -REST
         self._on_error = on_error or (lambda error: log.error("idle task failed", exc_info=error))
         self.longest = 0.0  # seconds, the longest slice so far: for tests and the bench
@@ -63,11 +69,12 @@ class Worker:
 
     def plan(self, tasks: Iterable[Task]) -> None:
         """Drop what was planned and take these tasks, most urgent first; made when due."""
-        dropped, self._task = self._task, None
-        self._planned, self._exhausted = iter(tasks), False
-        if dropped is not None and inspect.getgeneratorstate(dropped) != inspect.GEN_RUNNING:
-            dropped.close()  # one that plans anew from inside itself ends by returning
-        self._wake()
+        with self.lock:
+            dropped, self._task = self._task, None
+            self._planned, self._exhausted = iter(tasks), False
+            if dropped is not None and inspect.getgeneratorstate(dropped) != inspect.GEN_RUNNING:
+                dropped.close()  # one that plans anew from inside itself ends by returning
+            self._wake()
 
     def flush(self, seconds: float | int | None = None) -> None:
         """Run the tasks now, to their end or for a while; for tests and scripts.
@@ -96,18 +103,19 @@ class Worker:
             self._timer = None
 
     def _wake(self) -> None:
-        if self._timer is not None or self.idle:
+        waits = self._timer is not None and self._loop is not None and not self._loop.is_closed()
+        if waits or self.idle:
             return
         try:
-            loop = asyncio.get_running_loop()
+            self._loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # no loop runs: flush() will do it
-        self._timer = loop.call_later(self._wait(), self._slice, loop)
+        self._timer = self._loop.call_later(self._wait(), self._slice)
 
     def _wait(self) -> float:
         return max(GAP, self._touched + REST - time.perf_counter())
 
-    def _slice(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _slice(self) -> None:
         self._timer = None
         if self._wait() <= GAP:  # the hand rests
             start = time.perf_counter()
@@ -117,17 +125,18 @@ class Worker:
         self._wake()
 
     def _step(self) -> None:
-        planned, task = self._planned, self._task
-        try:
-            if task is None:
-                self._task = next(planned)
-            else:
-                next(task)
-        except StopIteration:
-            self._ended(planned, task)
-        except Exception as error:  # one task's failure must not end the others
-            self._ended(planned, task)
-            self._on_error(error)
+        with self.lock:
+            planned, task = self._planned, self._task
+            try:
+                if task is None:
+                    self._task = next(planned)
+                else:
+                    next(task)
+            except StopIteration:
+                self._ended(planned, task)
+            except Exception as error:  # one task's failure must not end the others
+                self._ended(planned, task)
+                self._on_error(error)
 
     def _ended(self, planned: Iterator[Task], task: Task | None) -> None:
         if self._planned is not planned:

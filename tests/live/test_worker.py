@@ -1,4 +1,5 @@
 import asyncio
+import threading
 import time
 
 from qlab.live import Worker
@@ -102,6 +103,40 @@ def test_nothing_runs_until_the_hand_has_rested():
         return time.perf_counter() - start
 
     assert asyncio.run(visit()) >= REST * 0.99
+
+
+def test_an_event_in_another_thread_waits_for_the_step_under_way():
+    errors, seen = [], []
+    worker = Worker(on_error=errors.append)
+
+    def plan_and_run():
+        for i in range(20):
+            worker.plan([steps(5, seen, i, 0.0002)])
+            worker.flush()
+
+    threads = [threading.Thread(target=plan_and_run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [] and worker.idle and seen
+
+
+def test_a_loop_that_ended_does_not_keep_the_work_of_the_next():
+    seen, worker = [], Worker()
+    worker.touch()
+
+    async def leave():
+        worker.plan([steps(1, seen, "a")])  # due in 120 ms, when this loop is over
+
+    async def come():
+        worker.plan([steps(1, seen, "b")])
+        while not worker.idle:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(leave())
+    asyncio.run(asyncio.wait_for(come(), 5))
+    assert seen == [("b", 0)]
 
 
 def test_stop_drops_everything():
