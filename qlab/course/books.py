@@ -30,8 +30,12 @@ LAB_LINK = re.compile(r"\]\(((\d\d_\w+)\.ipynb)")
 CONFIG = f'''"""nbgrader's settings for the labs: run it in this folder."""
 
 import os
+import sys
+from pathlib import Path
 
 os.environ["QLAB_HEADLESS"] = "1"  # no widget needs a browser while it grades
+# nbgrader calls alembic by its name: it lies beside this Python, activated or not
+os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "qlab"
