@@ -22,7 +22,7 @@ SIDES = {"Both": "both", "My code": "mine", "Reference": "reference"}
 NOT_STARTED = "NotImplementedError"
 
 
-def mine(instrument: Instrument, name: str, f: Callable[..., Any]) -> "Mine":
+def mine(instrument: Instrument, name: str, f: Any) -> "Mine":
     """Put a learner's function into the place of the library's in a live view.
 
     Parameters
@@ -205,7 +205,7 @@ class _Together:
     def __init__(self, f: Callable[..., Any]) -> None:
         self.f = f
 
-    def __call__(self, cases: list[tuple[Any, ...]]) -> list[Any]:
+    def __call__(self, cases: Any) -> Any:
         return [self.f(*case) for case in cases]
 
 

@@ -86,7 +86,7 @@ class QuantizeStandIn(StandIn):
         if spec.granularity == PerTensor() and spec.bits <= 8 and wide < WIDEST:
             positions, counts = [], []
             for name, q in small.codes.items():
-                codes = np.arange(q.min(), q.max() + 1, dtype=np.int64)
+                codes = np.arange(int(q.min()), int(q.max()) + 1)
                 positions.append(core.dequantize(codes, small.qparams[name]))
                 counts.append(np.bincount(q.ravel() - q.min()))
             return np.concatenate(positions), np.concatenate(counts)
@@ -143,7 +143,8 @@ def _checked(answer: Any, x: np.ndarray) -> np.ndarray:
         raise Unusable(
             f"Your function returned {answer.dtype}; codes are integers, for instance int32."
         )
-    return answer.astype(np.int64)
+    ends = np.iinfo(np.int32)
+    return np.clip(answer, ends.min, ends.max).astype(np.int32)
 
 
 def _ties(
@@ -153,7 +154,7 @@ def _ties(
     s = np.broadcast_to(q.expand(W.shape)[0], W.shape).ravel()[places].astype(np.float64)
     y = W.ravel()[places].astype(np.float64) / s
     near = np.abs(np.abs(y - np.floor(y)) - 0.5) <= TIE * np.maximum(1.0, np.abs(y))
-    one = np.abs(mine.ravel()[places] - right.ravel()[places]) <= 1
+    one = np.abs(mine.ravel()[places].astype(np.int64) - right.ravel()[places]) <= 1
     return near & one
 
 
