@@ -3,8 +3,10 @@
 Checks are run against known wrong versions before anybody trusts them (``tests/course``).
 """
 
+from qlab.course.bughunt import bughunt
 from qlab.course.check import check
 from qlab.course.hint import hint, solution
+from qlab.course.mine import mine
 from qlab.course.predict import predict
 from qlab.course.quiz import Ask, Item, Number, quiz
 from qlab.course.record import Record, record
@@ -16,8 +18,10 @@ __all__ = [
     "Item",
     "Number",
     "Record",
+    "bughunt",
     "check",
     "hint",
+    "mine",
     "predict",
     "quiz",
     "record",
