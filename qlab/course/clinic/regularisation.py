@@ -40,7 +40,7 @@ def _w13_stands() -> Outcome:
     )
 
 
-def soft_threshold(v: Float[np.ndarray, "*shape"], t: float) -> Float[np.ndarray, "*shape"]:
+def soft_threshold(v: Float[np.ndarray, "*shape"], t: float | int) -> Float[np.ndarray, "*shape"]:
     """Move every number towards zero by t, and stop there: the proximal step of L1.
 
     Parameters
@@ -60,7 +60,7 @@ def soft_threshold(v: Float[np.ndarray, "*shape"], t: float) -> Float[np.ndarray
     >>> soft_threshold(np.array([0.3, -0.05]), 0.1).round(2)
     array([0.2, 0. ])
     """
-    return np.sign(v) * np.maximum(np.abs(v) - t, 0) + 0.0
+    return np.asarray(np.sign(v) * np.maximum(np.abs(v) - t, 0) + 0.0)  # −0 becomes 0
 
 
 @functools.lru_cache(32)
@@ -123,7 +123,7 @@ def _w14_stands() -> Outcome:
 def _w14(strength: float = 0.1, steps: int = 20) -> Measurement:
     k = np.arange(101)
     l2 = (1 - strength) ** k
-    l1 = np.array([soft_threshold(np.ones(()), strength * n) for n in k])
+    l1 = np.concatenate([soft_threshold(np.ones(1), strength * n) for n in k])
 
     def draw(figure: Figure) -> None:
         ax = plots.style.dress(figure.add_axes((0.13, 0.17, 0.85, 0.8)), "steps", "weight")

@@ -23,7 +23,7 @@ def _grid(high: float, bits: int) -> QParams:
     return core.qparams_between(0.0, high, QuantSpec(bits=bits, signed=False, symmetric=False))
 
 
-def _largest_error(x: np.ndarray, step: float, top: float) -> float:
+def _largest_error(x: np.ndarray, step: float, top: float | int) -> float:
     """Of rounding to multiples of a step, nothing beyond ``top`` steps."""
     return metrics.max_error(x, np.minimum(np.rint(x / step), top) * step)
 
