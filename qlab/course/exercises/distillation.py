@@ -117,6 +117,27 @@ def _above_only(logits: np.ndarray, temperature: float | int) -> np.ndarray:
     return _share(_exp(logits / temperature), _sums(_exp(logits)))
 
 
+def _no_shift_over_all(logits: np.ndarray, temperature: float | int) -> np.ndarray:
+    e = _exp(logits / temperature)
+    return _share(e, e.sum())
+
+
+def _no_shift_first_axis(logits: np.ndarray, temperature: float | int) -> np.ndarray:
+    e = _exp(logits / temperature)
+    return _share(e, e.sum(axis=0))
+
+
+SHIFT_TOO = " Then mind exp(1000): subtract the largest of each row first."
+MULTIPLIED = "You multiplied by the temperature. Dividing by a large T makes the logits alike."
+FORGOTTEN = "The temperature does nothing in your function: divide the logits by T first."
+FIRST_AXIS = (
+    "You summed over axis 0, so examples share one distribution. Classes lie along the last axis: "
+    "axis=-1."
+)
+WHOLE_BATCH = (
+    "You summed over the whole batch. Every row has a sum of its own: axis=-1, keepdims=True."
+)
+
 SOFT_TARGETS = Exercise(
     name="distillation.soft_targets",
     lab="16",
@@ -135,12 +156,22 @@ SOFT_TARGETS = Exercise(
         Mutant(
             "multiplied",
             lambda logits, temperature: soft_targets(logits, 1 / temperature),
-            "You multiplied by the temperature. Dividing by a large T makes the logits alike.",
+            MULTIPLIED,
+        ),
+        Mutant(
+            "multiplied_overflow",
+            lambda logits, temperature: _no_shift(logits, 1 / temperature),
+            MULTIPLIED + SHIFT_TOO,
         ),
         Mutant(
             "temperature_forgotten",
             lambda logits, temperature: soft_targets(logits, 1),
-            "The temperature does nothing in your function: divide the logits by T first.",
+            FORGOTTEN,
+        ),
+        Mutant(
+            "forgotten_overflow",
+            lambda logits, temperature: _no_shift(logits, 1),
+            FORGOTTEN + SHIFT_TOO,
         ),
         Mutant(
             "divided_after",
@@ -155,15 +186,11 @@ SOFT_TARGETS = Exercise(
         Mutant(
             "first_axis",
             _first_axis,
-            "You summed over axis 0, so examples share one distribution. Classes lie along the "
-            "last axis: axis=-1.",
+            FIRST_AXIS,
         ),
-        Mutant(
-            "whole_batch",
-            _whole_batch,
-            "You summed over the whole batch. Every row has a sum of its own: axis=-1, "
-            "keepdims=True.",
-        ),
+        Mutant("first_axis_overflow", _no_shift_first_axis, FIRST_AXIS + SHIFT_TOO),
+        Mutant("whole_batch", _whole_batch, WHOLE_BATCH),
+        Mutant("whole_batch_overflow", _no_shift_over_all, WHOLE_BATCH + SHIFT_TOO),
         Mutant(
             "overflow",
             _no_shift,

@@ -107,6 +107,12 @@ ENTROPY = Exercise(
             "You took the logarithm of 0: 0·(−∞) is no number. Leave out the terms with p = 0.",
         ),
         Mutant(
+            "little_number",
+            lambda p: -np.sum(p * np.log(p + 1e-12), axis=-1),
+            "You added 1e-12 inside the logarithm, which bends every term a little: certainty has "
+            "an entropy below 0. Leave out the terms with p = 0 instead.",
+        ),
+        Mutant(
             "bits",
             lambda p: -np.sum(_plogp(p, np.log2), axis=-1),
             "You took log₂, which gives bits. Here entropy is in nats: np.log.",

@@ -174,6 +174,12 @@ WILSON = Exercise(
             "beyond 1 near it. Wilson's has z² in centre and width.",
         ),
         Mutant(
+            "wald_cut",
+            lambda correct, n: tuple(min(max(end, 0.0), 1.0) for end in _wald(correct, n)),
+            "You took p ± z·√(p(1 − p)/n), Wald's interval, and cut it off at 0 and 1: a perfect "
+            "score still has no width. Wilson's needs no cutting.",
+        ),
+        Mutant(
             "root_forgotten",
             lambda correct, n: _around(*_interval(correct / n, n, root=float)),
             "The square root over p(1 − p)/n + z²/4n² is missing: that is a variance, not a width.",

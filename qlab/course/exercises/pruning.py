@@ -146,6 +146,24 @@ MAGNITUDE = Exercise(
             "Remove by place in the ranking.",
         ),
         Mutant(
+            "quantile",
+            lambda W, sparsity: np.abs(W) > np.quantile(np.abs(W), sparsity),
+            "You kept what lies above a quantile. It is interpolated, and goes itself where it is "
+            "a weight: the share is not exact. Remove by place in the ranking.",
+        ),
+        Mutant(
+            "quantile_or_more",
+            lambda W, sparsity: np.abs(W) >= np.quantile(np.abs(W), sparsity),
+            "You kept what is not below a quantile. It is interpolated, and weights equal to it "
+            "all stay: the share is not exact. Remove by place in the ranking.",
+        ),
+        Mutant(
+            "cut_and_ties_go",
+            lambda W, sparsity: above(np.abs(W), int(sparsity * W.size)),
+            "Two things: int() cuts 1.6 to 1 where round() gives 2, and a threshold removes all "
+            "weights that equal it. Count with round(), and remove by place in the ranking.",
+        ),
+        Mutant(
             "later_first",
             lambda W, sparsity: np.flip(magnitude(np.flip(W), sparsity)),
             "Of equal weights you removed the later. The lab's convention: the earlier go first.",

@@ -207,6 +207,14 @@ GLOBAL_MAGNITUDE = Exercise(
             "Remove by place in the ranking.",
         ),
         Mutant(
+            "quantile",
+            lambda weights, sparsity: _in_one(
+                weights, lambda sizes: sizes > np.quantile(sizes, sparsity)
+            ),
+            "You kept what lies above a quantile. It is interpolated, and goes itself where it is "
+            "a weight: the share is not exact. Remove by place in the ranking.",
+        ),
+        Mutant(
             "cut_for_round",
             lambda weights, sparsity: _in_one(
                 weights, lambda sizes: without(sizes, int(sparsity * sizes.size))

@@ -126,6 +126,11 @@ PACKED_BYTES = Exercise(
             "You rounded down. The last bits need a byte, too, if only a part of it: round up.",
         ),
         Mutant(
+            "not_rounded",
+            lambda n, bits, groups: n * bits / 8 + 4 * groups,
+            "You did not round. The last bits need a byte, too, if only a part of it: math.ceil.",
+        ),
+        Mutant(
             "rounded_to_nearest",
             lambda n, bits, groups: round(n * bits / 8) + 4 * groups,
             "You rounded to the nearest byte. A file has no third of a byte: round up.",
