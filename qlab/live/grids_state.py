@@ -96,6 +96,23 @@ class GridsState(State):
             symmetric=self.format != "asymmetric",
         )
 
+    def words(self) -> str:
+        """Name the grid as a table of results does.
+
+        Examples
+        --------
+        >>> GridsState().words(), GridsState(format="e4m3").words()
+        ('Integer, asymmetric, 4 bits, -0.5 to 0.5', 'Float E4M3')
+        """
+        if self.format == "fixed":
+            return f"Fixed point Q{self.bits - 1 - self.fraction_bits}.{self.fraction_bits}"
+        if self.format in FLOATS:
+            reach = f", scaled to {max(-self.low, self.high):g}" if self.scaled else ""
+            return f"Float {self.format.upper()}{reach}"
+        ends = {"symmetric": f"±{max(-self.low, self.high):g}", "unsigned": f"0 to {self.high:g}"}
+        to = ends.get(self.format, f"{self.low:g} to {self.high:g}")
+        return f"{FORMATS[self.format]}, {self.bits} bits, {to}"
+
     def code(self) -> str:
         """Write the grid as the line of Python that makes it."""
         if self.format == "fixed":
