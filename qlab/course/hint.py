@@ -35,7 +35,7 @@ def hint(name: str) -> "Hints":
 
 
 def solution(name: str) -> "Solution":
-    """Show the reference of an exercise.
+    """Offer the reference of an exercise.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def solution(name: str) -> "Solution":
     Returns
     -------
     solution
-        A widget with the source as text.
+        A widget; ``reveal()`` does what its button does.
 
     Raises
     ------
@@ -120,7 +120,7 @@ class Hints(Panel):
 
 
 class Solution(Panel):
-    """The source of an exercise's reference.
+    """The source of an exercise's reference, behind a button.
 
     Parameters
     ----------
@@ -130,13 +130,22 @@ class Solution(Panel):
 
     def __init__(self, name: str) -> None:
         self.exercise = exercise(name)
-        record().add_hint(name, "solution")
         title = f"<h3>A solution: {html.escape(self.exercise.title)}</h3>"
-        super().__init__("qlab-solution", [words("qlab-source", title + source(name))])
+        self.button = button("Show it", "qlab-solution-show", self.reveal)
+        self.shown = words("qlab-source")
+        super().__init__("qlab-solution", [words("qlab-head", title), self.button, self.shown])
+
+    def reveal(self) -> None:
+        """Show the source."""
+        record().add_hint(self.exercise.name, "solution")
+        self.shown.value = source(self.exercise.name)
+        self.button.disabled = True
+        self.hand.said = "The solution is shown."
 
     def in_words(self) -> str:
-        """Return the source."""
-        return code_of(self.exercise.reference)
+        """Return the source once it is shown."""
+        code = code_of(self.exercise.reference) if self.shown.value else "(not shown)"
+        return f"A solution of {self.exercise.name}:\n{code}"
 
 
 def source(name: str) -> str:

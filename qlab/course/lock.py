@@ -1,13 +1,12 @@
 """An instrument that waits for an answer: its controls disabled, its results out of sight."""
 
-import html
 from collections.abc import Iterator
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import ipywidgets as ipw
 
-from qlab.course.panel import words
+from qlab.course.panel import prose, words
 from qlab.live import Instrument
 
 _locks: "WeakKeyDictionary[Instrument, Lock]" = WeakKeyDictionary()
@@ -71,7 +70,7 @@ class Lock:
             self._open()
 
     def _say(self) -> None:
-        asked = " · ".join(f"<em>{html.escape(q)}</em>" for q in self._questions.values())
+        asked = " · ".join(f"<em>{prose(q)}</em>" for q in self._questions.values())
         self._why.value = (
             f'<p role="note"><strong>Locked until you predict.</strong> {asked}<br>Controls and '
             "results open with your answer, or with “Show anyway”.</p>"

@@ -50,7 +50,8 @@ export default {
         setTimeout(() => ((asked = false), nameNow()), 50);
       });
       const onKey = (event) => {
-        if (event.key !== "Enter" || event.isComposing || event.target.tagName !== "INPUT") return;
+        if (event.key !== "Enter" || event.isComposing || !event.target.matches?.("input[type=text]")) return;
+        if (event.shiftKey || event.ctrlKey || event.altKey || event.metaKey) return; // a notebook's own
         const part = event.target.closest(".qlab-part") ?? root;
         const button = part.querySelector("button.qlab-primary:not(:disabled)");
         if (!button) return;
@@ -61,11 +62,11 @@ export default {
       nameNow();
       model.on("change:names", nameNow);
       watcher.observe(root, { subtree: true, childList: true });
-      root.addEventListener("keydown", onKey);
+      root.addEventListener("keydown", onKey, true); // ipywidgets stops it on its way up
       tidyUp.push(() => {
         watcher.disconnect();
         model.off("change:names", nameNow);
-        root.removeEventListener("keydown", onKey);
+        root.removeEventListener("keydown", onKey, true);
       });
     };
     adopt();

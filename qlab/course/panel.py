@@ -186,7 +186,7 @@ def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[object]])
     >>> table("Sizes", ["net", "bytes"], [])
     ''
     """
-    lines = [[html.escape(str(cell)) for cell in row] for row in rows]
+    lines = [[prose(str(cell)) for cell in row] for row in rows]
     if not lines:
         return ""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in header)

@@ -136,7 +136,7 @@ class Prediction(Panel):
         head = words("qlab-question", f"<h3>Predict</h3><p>{prose(asked['question'])}</p>")
         row = box("qlab-fields", self.fields, row=choices is None)
         parts = [head, row, box("qlab-buttons", buttons, row=True), self.note, self.outcome]
-        names = {"qlab-number": "Your prediction", "qlab-margin": "Give or take, if you like"}
+        names = {"qlab-predicted": "Your prediction", "qlab-margin": "Give or take, if you like"}
         super().__init__("qlab-predict", parts, names | {"qlab-choice": asked["question"]})
         self._begin()
 
@@ -212,7 +212,7 @@ class Prediction(Panel):
             return [self.choice]
         self.number: Any = ipw.Text(placeholder="your number")
         self.margin: Any = ipw.Text(placeholder="optional")
-        self.number.add_class("qlab-number")
+        self.number.add_class("qlab-predicted")
         self.margin.add_class("qlab-margin")
         unit = words("qlab-unit", prose(self._asked["unit"]))
         return [self.number, unit, words("qlab-give-or-take", "give or take"), self.margin]

@@ -230,7 +230,7 @@ class Part:
         self.told: Any = lambda sentence: None
         self.field = item.field()
         self.field.add_class(f"qlab-item-{number}")
-        self.field.add_class(f"qlab-{item.KIND}")
+        self.field.add_class(f"qlab-answer-{item.KIND}")
         self.note, self.explanation = words("qlab-note"), words("qlab-explanation")
         self.button = button("Answer", "qlab-answer", self._submit, primary=True)
         question = words(

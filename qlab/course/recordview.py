@@ -86,7 +86,7 @@ def tables(record: "Record") -> str:
         f"<p>{html.escape(record.summary())}. {html.escape(str(record.calibration()))}</p>",
         table("Checks", ["Exercise", "State", "Tries", "When"], check_rows(content)),
         table("Predictions", ["Question", "You said", "Measured"], prediction_rows(content)),
-        table("Answers", ["Question", "Your answer", ""], answer_rows(content)),
+        table("Answers", ["Question", "Your answer", "Right"], answer_rows(content)),
         table(
             "Hints opened",
             ["Exercise", "What", "Times"],
@@ -157,9 +157,9 @@ def answer_rows(content: dict[str, Any]) -> list[list[Any]]:
     Returns
     -------
     rows
-        Question, answer, and "right" or "not yet" where there is right and wrong.
+        Question, answer, and "yes" or "not yet" where there is right and wrong.
     """
-    said = {True: "right", False: "not yet"}
+    said = {True: "yes", False: "not yet"}
     return [
         [
             e.get("question", e.get("key", "")),

@@ -155,7 +155,7 @@ def report_html(*figures: Any, title: str) -> str:
             table("", ["Question", "Predicted", "Measured"], prediction_rows(content)),
             f"<p>{html.escape(str(record().calibration()))}</p>",
         ),
-        _section("Answers", table("", ["Question", "Answer", ""], answer_rows(content))),
+        _section("Answers", table("", ["Question", "Answer", "Right"], answer_rows(content))),
         _section("Results", _results(content.get("results", []))),
         _section("Pictures and numbers", "".join(_pictures(f) for f in figures)),
     ]
@@ -213,10 +213,9 @@ def _instrument(instrument: Instrument) -> str:
     )
     parts = [f'<h3>{html.escape(instrument.TITLE)}</h3><p class="quiet">{html.escape(where)}</p>']
     for figure in instrument.figures.values():
-        figure.sharpen(1.0)  # words for what it shows now
         parts.append(_picture(figure.title, figure.alt, figure.png()))
     rows = [[v.label, v.text, v.interval, v.provenance, v.note] for v in instrument.values.values()]
-    header = ["Number", "Value", "Interval", "Source", ""]
+    header = ["Number", "Value", "Interval", "Source", "Note"]
     return "".join(parts) + table(f"{instrument.TITLE}, numbers", header, rows)
 
 

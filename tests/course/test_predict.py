@@ -289,8 +289,8 @@ def test_everything_is_escaped(toy: Toy) -> None:
 def test_fields_have_names_for_screen_readers(toy: Toy) -> None:
     prediction = ask(toy, reads="last")
     names = prediction.hand.names
-    assert names["qlab-number"] == "Your prediction" and "qlab-margin" in names
-    assert "qlab-number" in prediction.number._dom_classes
+    assert names["qlab-predicted"] == "Your prediction" and "qlab-margin" in names
+    assert "qlab-predicted" in prediction.number._dom_classes
     assert "qlab-primary" in prediction.answer_button._dom_classes  # what Enter presses
     prediction.answer("1")
     assert "You said" in prediction.hand.said

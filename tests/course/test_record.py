@@ -53,14 +53,17 @@ def test_a_person_can_read_it(record_path: Path) -> None:
     assert next(iter(json.loads(text))) == "about"
 
 
-def test_a_check_is_counted_and_its_first_success_stays(record_path: Path) -> None:
+def test_a_check_is_counted_and_its_first_success_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter("abcdefgh")
+    monkeypatch.setattr(sys.modules["qlab.course.record"], "now", lambda: next(clock))
     for state in ("not started", "failed", "passed", "failed"):
         record().add_check("a.b", {"state": state, "passed": state == "passed", "mistake": "floor"})
     entry = record().checks["a.b"]
     assert (entry["state"], entry["passed"], entry["tries"]) == ("failed", False, 3)
-    assert entry["first_passed"]
+    assert (entry["first_passed"], entry["when"]) == ("c", "d")
     record().add_check("a.b", '{"state": "passed", "passed": true}')  # as text
-    assert record().checks["a.b"]["passed"] is True
+    entry = record().checks["a.b"]
+    assert (entry["passed"], entry["first_passed"], entry["when"]) == (True, "c", "e")
 
 
 def test_answers_predictions_and_hints_pile_up_and_results_are_replaced() -> None:
