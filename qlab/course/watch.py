@@ -55,32 +55,36 @@ def watched(function: Function, args: Case, most_bytes: int = MOST_BYTES) -> Out
     (2, 'hello')
     """
     mine = copy.deepcopy(args)
-    before = _generators()
     kept = _Kept()
+    value, raised = None, None
     with _aside(kept) as caught:
-        found = _called(function, mine, most_bytes)
-    changed = (
-        i for i, (one, was) in enumerate(zip(mine, args, strict=True)) if not _same(one, was)
-    )
-    moved = (name for name, state in _generators().items() if state != before[name])
+        before = _generators()
+        try:
+            value = function(*mine)
+        except (Exception, SystemExit) as error:
+            raised = error
+        after = _generators()  # at once: what follows may draw, too
+    changed = (i for i, one in enumerate(mine) if not _same(one, args[i]))
     return Outcome(
-        **found,
+        **(_told(raised) if raised else _brought(value, most_bytes)),
         printed=kept.text.strip(),
         changed=tuple(changed),
-        random=tuple(moved),
+        random=tuple(name for name, state in after.items() if state != before[name]),
         warned=tuple(str(one.message)[:200] for one in caught[:MOST_WARNINGS]),
     )
 
 
-def _called(function: Function, args: Case, most_bytes: int) -> dict[str, Any]:
+def _brought(value: Any, most_bytes: int) -> dict[str, Any]:
     try:
-        return {"state": "returned", "value": plain(function(*args), most_bytes)}
+        return {"state": "returned", "value": plain(value, most_bytes)}
     except TooLargeError as error:
         return {"state": "too large", "error": str(error)}
-    except SystemExit:
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, SystemExit):
         return {"state": "ended", "error": "sys.exit, exit or quit"}
-    except Exception as error:
-        return {"state": "raised", "error": _words(error), **_place(error.__traceback__)}
+    return {"state": "raised", "error": _words(error), **_place(error.__traceback__)}
 
 
 class _Kept(io.TextIOBase):
