@@ -62,6 +62,10 @@ def test_a_number_is_right_within_its_tolerance(warm_up: Quiz, typed: str, right
     assert "6.02 ± 0.1 dB" in part.explanation.value and "20 log 2." in part.explanation.value
 
 
+def test_a_number_is_asked_for_in_its_unit(warm_up: Quiz) -> None:
+    assert "(in dB)" in warm_up.parts[1].view.children[0].value
+
+
 def test_a_text_gets_the_model_answer_and_no_mark(warm_up: Quiz) -> None:
     part = warm_up.parts[2]
     part.field.value = "  because  "
