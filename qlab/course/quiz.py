@@ -233,7 +233,11 @@ class Part:
         self.field.add_class(f"qlab-answer-{item.KIND}")
         self.note, self.explanation = words("qlab-note"), words("qlab-explanation")
         self.button = button("Answer", "qlab-answer", self._submit, primary=True)
-        unit = f" <span>(in {prose(item.unit)})</span>" if getattr(item, "unit", "") else ""
+        unit = (
+            f" <span>(in {prose(item.unit)})</span>"
+            if isinstance(item, Number) and item.unit
+            else ""
+        )
         asked = f"<p><strong>{number}.</strong> {prose(item.question)}{unit}</p>"
         question = words("qlab-question", asked)
         parts = [question, self.field, self.button, self.note, self.explanation]
