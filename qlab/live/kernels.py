@@ -7,9 +7,11 @@
   nothing of the page.  The page says so instead.
 """
 
+import asyncio
 import sys
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakSet
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_core.utils import ensure_async
@@ -86,6 +88,10 @@ class Kernels(AsyncMappingKernelManager):
     abandoned_after.tag(config=True)
     limit = Integer(32, help="The most kernels that run at a time.").tag(config=True)
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        self._managers: WeakSet[Any] = WeakSet()
+
     async def start_kernel(self, *args: Any, **kwargs: Any) -> str:  # type: ignore[override]
         """Start a kernel, or say that the laboratory is full.
 
@@ -97,6 +103,25 @@ class Kernels(AsyncMappingKernelManager):
         if len(self) >= self.limit:
             raise HTTPError(503, "All places are taken. Try again in a few minutes.")
         return await super().start_kernel(*args, **kwargs)
+
+    def pre_start_kernel(self, *args: Any, **kwargs: Any) -> Any:
+        """Prepare a kernel's start, and remember who manages it: `end` may come before it runs."""
+        prepared: Any = super().pre_start_kernel(*args, **kwargs)
+        self._managers.add(prepared[0])
+        return prepared
+
+    async def end(self) -> None:
+        """Kill all kernels now, those on their way too, and drop what waits for them."""
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        if waiting:
+            await asyncio.wait(waiting, timeout=0.3)
+        for manager in self._managers:
+            manager.stop_restarter()
+            if manager.provisioner is not None and manager.provisioner.has_process:
+                await manager.provisioner.kill()
+        self.context.destroy(linger=0)  # else leaving waits until dead kernels take their mail
 
     async def shutdown_kernel(  # type: ignore[override]
         self, kernel_id: str, *args: Any, **kwargs: Any

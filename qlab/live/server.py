@@ -9,7 +9,10 @@ What differs from a stock Voila, and why:
 - No request leaves the host; no page lists the server's files; no traceback reaches a page.
 """
 
+import gc
+import logging
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Callable
@@ -88,6 +91,7 @@ def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: in
     c.VoilaConfiguration.preheat_kernel = preheat > 0
     c.VoilaConfiguration.default_pool_size = preheat
     c.VoilaKernelManager.preheat_denylist = [FRONT]
+    c.VoilaKernelManager.fill_delay = 3.0  # seconds: the next kernel starts when the page stands
     c.Kernels.limit = limit
     c.Kernels.cull_idle_timeout = idle
     c.Kernels.cull_interval = 60
@@ -151,17 +155,25 @@ class Apps(Voila):
         return handlers
 
     def listen(self) -> None:
-        """Serve until a signal ends it, then stop the kernels, undisturbed by a second Ctrl-C."""
+        """Serve until Ctrl-C, then stop at once and in silence, undisturbed by a second one."""
         HTTPServer(self.app).add_sockets(self.sockets)
         self.ioloop = IOLoop.current()
         self.ioloop.add_callback(self.announce)
         self.ioloop.run_in_executor(None, lambda: self.bundle.packed)  # before anybody asks
+        # between two callbacks: an exception inside one would be that one's, traceback and all
+        signal.signal(signal.SIGINT, self._handle_signal_stop)
         try:
             self.ioloop.start()
-        except KeyboardInterrupt:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
         finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             self.stop()
+
+    def stop(self) -> None:
+        """End the kernels, those that are still starting too; nobody is told why they ended."""
+        logging.disable(logging.CRITICAL)
+        shutil.rmtree(self.connection_dir, ignore_errors=True)
+        self.ioloop.run_sync(self.kernel_manager.end)
+        gc.freeze()  # leaving looks for no garbage: that took half a second
 
     async def announce(self) -> None:
         """Ask for the front page; once an answer came, say where it is."""

@@ -1,16 +1,18 @@
 """What every page does, whatever instrument it holds: seen on the probe and the front page."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import psutil
 import pytest
 from playwright.sync_api import Browser
 
 from tests.e2e.conftest import Visit
-from tests.e2e.harness import ROOT, App, Server, until
+from tests.e2e.harness import READY, ROOT, App, Server, until
 
 Start = Callable[..., Server]
 
@@ -23,6 +25,20 @@ HOSTILE = {
     "script": "bits=%3Cscript%3Ealert(1)%3C/script%3E",
     "bytes": "bits=%ff%fe&=&&==&%",
 }
+
+
+STOPWATCH = """exec('''
+import time
+from qlab.live.server import Apps
+signalled, stop = Apps._handle_signal_stop, Apps.stop
+def begin(self, *args):
+    self.since = time.perf_counter()
+    signalled(self, *args)
+def end(self):
+    stop(self)
+    print(time.perf_counter() - self.since, flush=True)
+Apps._handle_signal_stop, Apps.stop = begin, end
+''')"""
 
 
 @pytest.fixture
@@ -146,6 +162,19 @@ def test_stopping_the_server_shows_the_banner(browser: Browser, own: Start) -> N
     assert "Traceback" not in server.text()
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.7, 2.0])
+def test_ctrl_c_while_kernels_warm_up_ends_all_at_once_and_in_silence(
+    tmp_path: Path, seconds: float
+) -> None:
+    server = Server(tmp_path / "log.txt", "--preheat=1", first=STOPWATCH)
+    time.sleep(seconds)
+    started = server.kernels().values()
+    assert server.stop() == 0
+    ready, took = server.text().splitlines()
+    assert ready.startswith(READY) and float(took) < 1
+    assert not [k for k in started if k.is_running() and k.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_a_cell_that_raises_shows_one_sentence_and_no_traceback(
     probe: Visit, probe_server: Server
 ) -> None:
@@ -184,7 +213,7 @@ def test_no_address_lists_or_hands_out_files(probe_server: Server) -> None:
 
 def test_the_front_page_opens_clean_without_a_kernel(visit: Visit) -> None:
     app = visit("index", wait=".qlab-card")
-    assert app.page.locator(".qlab-card").count() == 3
+    assert app.page.locator(".qlab-card").count() == 4
     for picture in app.page.locator(".qlab-card img").all():
         assert picture.evaluate("(image) => image.complete && image.naturalWidth") > 0
     assert app.page.evaluate("document.getElementById('jupyter-config-data')") is None
@@ -195,7 +224,7 @@ def test_the_front_page_opens_clean_without_a_kernel(visit: Visit) -> None:
 def test_every_card_leads_to_an_app(visit: Visit, server: Server) -> None:
     page = visit("index", wait=".qlab-card").page
     links = page.locator(".qlab-card a").evaluate_all("(all) => all.map((a) => a.href)")
-    assert len(links) == 3
+    assert len(links) == 4
     for link in links:
         assert (ROOT / "apps" / link.rsplit("/", 1)[1]).is_file()
         assert link.startswith(server.address)

@@ -52,6 +52,10 @@ def test_the_scripts_are_asked_for_in_the_head_and_run_beside_the_cells() -> Non
     assert page.index("jupyter-config-data") < script < page.index("cell_generator")
 
 
+def test_the_next_kernel_does_not_start_beside_a_page_that_loads() -> None:
+    assert 2.5 <= configuration(Path()).VoilaKernelManager.fill_delay <= 5  # cold takes 2.5 s
+
+
 def test_names_that_hold_a_hash_are_not_asked_for_again() -> None:
     kept = configuration(Path()).Voila.tornado_settings["static_immutable_cache"]
     assert kept == ["/voila/labextensions/"]
