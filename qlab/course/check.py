@@ -19,10 +19,10 @@ from qlab.course.guard import SECONDS, run
 from qlab.course.outcome import Outcome
 from qlab.course.record import record
 from qlab.course.shown import kind, shown
+from qlab.course.trials import trials
 from qlab.course.verdict import Failure, Line, Verdict
 from qlab.course.watch import watched
 
-FIXED = 0
 TIDY = "your arguments stay as they were, and so do the global random generators"
 STATE_OF = {"raised": "error", "ended": "crashed", "crashed": "crashed", "timeout": "timeout"}
 HINTS = {
@@ -41,9 +41,7 @@ class _Trouble:
     got: str
 
 
-def check(
-    name: str, f: Callable[..., Any], *, seconds: float | int = SECONDS, seed: int | None = None
-) -> Verdict:
+def check(name: str, f: Any, *, seconds: float | int = SECONDS, seed: int | None = None) -> Verdict:
     """Try a function, say what holds and what does not yet, and keep it in the record.
 
     Parameters
@@ -51,7 +49,7 @@ def check(
     name
         Of the exercise: "affine.quantize".
     f
-        The learner's function.
+        The learner's function; what cannot be called is not started.
     seconds
         For all calls together.
     seed
@@ -79,7 +77,7 @@ def check(
 
 def judge(
     task: Exercise,
-    f: Callable[..., Any],
+    f: Any,
     *,
     seconds: float | int = SECONDS,
     seed: int = 1,
@@ -113,7 +111,7 @@ def judge(
     if not callable(f):
         expected = (f"a function is expected, got {kind(f)}",)
         return Verdict(name=task.name, state="not started", lines=(), remarks=expected, seed=seed)
-    cases, wanted = _cases(task, seed)
+    cases, wanted = trials(task, seed)
     outcomes = runner(f, cases, seconds=seconds)
     if outcomes[0].error.startswith("NotImplementedError"):
         return Verdict(name=task.name, state="not started", lines=(), seed=seed)
@@ -133,34 +131,6 @@ def judge(
         remarks=_remarks(outcomes),
         seed=seed,
     )
-
-
-def _cases(task: Exercise, seed: int) -> tuple[list[Case], list[list[int]]]:
-    """Return the different cases of all properties, and for each property its numbers of them."""
-    cases: list[Case] = []
-    known: dict[Any, int] = {}
-    wanted: list[list[int]] = []
-    for one in task.properties:
-        numbers = []
-        for start in dict.fromkeys((FIXED, seed)):
-            for args in one.cases(np.random.default_rng(start)):
-                key = _fingerprint(args)
-                if key not in known:
-                    known[key] = len(cases)
-                    cases.append(args)
-                numbers.append(known[key])
-        wanted.append(list(dict.fromkeys(numbers)))
-    return cases, wanted
-
-
-def _fingerprint(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return (value.dtype.str, value.shape, value.tobytes())
-    if isinstance(value, tuple | list):
-        return (type(value).__name__, *map(_fingerprint, value))
-    if isinstance(value, dict):
-        return ("dict", *((key, _fingerprint(one)) for key, one in value.items()))
-    return (type(value).__name__, repr(value))
 
 
 def _tried(

@@ -94,7 +94,8 @@ class Verdict:
 
     def __repr__(self) -> str:
         if self.state == "not started":
-            return f"{self.headline}. Write the function, then run this cell again."
+            start = f"{self.headline}. Write the function, then run this cell again."
+            return "\n".join([start, *self._remarks])
         parts = [self.headline]
         parts += [_wrapped(f"  {line.state:<10}", line.sentence) for line in self.lines]
         if self.failure:
@@ -103,8 +104,11 @@ class Verdict:
             parts += [_hung(name, text) for name, text in [*rows, ("got", self.failure.got)]]
         if self.explanation:
             parts.append(_wrapped("The mistake: ", self.explanation))
-        parts += [_wrapped("Remark: ", remark) for remark in self.remarks]
-        return "\n".join([*parts, self.tried])
+        return "\n".join([*parts, *self._remarks, self.tried])
+
+    @property
+    def _remarks(self) -> list[str]:
+        return [_wrapped("Remark: ", remark) for remark in self.remarks]
 
     @property
     def tried(self) -> str:
@@ -119,7 +123,8 @@ class Verdict:
             "line-height:1.45;max-width:88ch;overflow-wrap:anywhere"
         )
         body = "" if self.state == "not started" else self._details(colour)
-        rest = " Write the function, then run this cell again." if not body else ""
+        said = " ".join(["Write the function, then run this cell again.", *self._remarks])
+        rest = "" if body else f". {_safe(said)}"
         return (
             f'<section class="{klass}" role="status" aria-label="{_safe(self.headline)}" '
             f'style="{style}"><strong class="qlab-headline" style="color:{colour}">'
