@@ -79,6 +79,9 @@ def ladder_picture(
         ax.axvline(measured.LADDER.index(now), color=plots.style.MIST, lw=8, zorder=0)
         ax.set_xticks(places, measured.LADDER)
         ax.set_yscale("symlog", linthresh=1)
+        ax.set_ylim(-110, 6)
+        ax.set_yticks([-80, -10, -3, -1, 0, 1, 3], ["−80", "−10", "−3", "−1", "0", "1", "3"])
+        ax.minorticks_off()
         if len(rows) > 1:
             ax.legend(frameon=False, fontsize=plots.style.TEXT)
 

@@ -182,9 +182,9 @@ def verdict(call: str) -> str:
     found, library = probe(), library_of(call)
     if library and not found["versions"][library]:
         full = {"tf": "TensorFlow", "torch": "torch"}[library]
-        return f"{full} is not installed here, so this call was not tried."
+        return f"{full} is not installed here, so this call was not tried"
     kind, message = found["said"][call]
-    return f"{kind}: {message}" if kind else message
+    return f"{kind}: {message}".rstrip(".") if kind else message.rstrip(".")
 
 
 def _w18_stands() -> Outcome:
@@ -193,7 +193,8 @@ def _w18_stands() -> Outcome:
     where = f"torch {version}" if version else "torch is not installed"
     return Outcome(
         says=f"Five calls, tried with what is installed here ({where}): "
-        + "; ".join(f"{CALLS[call]} → {verdict(call)}" for call in CALLS),
+        + "; ".join(f"{CALLS[call]} → {verdict(call)}" for call in CALLS)
+        + ".",
         error=found["said"]["quantizer"][0] if version else "",
         values={call: kind for call, (kind, _) in found["said"].items()},
     )
@@ -217,7 +218,7 @@ def _w18(call: str = "quantizer") -> Measurement:
         note = f" After convert(net), whose result nobody keeps, the network is {state}."
     return Measurement(
         values=tuple(values),
-        says=f"{CALLS[call]} ({FILES[call]}): {verdict(call)}{note}",
+        says=f"{CALLS[call]} ({FILES[call]}): {verdict(call)}.{note}",
     )
 
 

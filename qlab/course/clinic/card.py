@@ -24,9 +24,12 @@ SIZE = (440, 250)
 KEPT = 64  # measurements, by setting
 
 STYLE = """
-.qlab-exhibit { border: 1px solid var(--line); border-radius: 8px; }
+.qlab-exhibit { border: 1px solid var(--line); border-radius: 8px; width: 100%; }
+.qlab-clinic { padding-left: 0; padding-right: 0; }
+.qlab-exhibit .qlab-says { margin-top: 10px; }
+.qlab-exhibit .qlab-card { width: fit-content; }
 .qlab-exhibit h3 { font-size: 0.9rem; font-weight: 650; margin: 12px 0 2px; color: var(--deep); }
-.qlab-exhibit p { margin: 0 0 4px; max-width: 75ch; }
+.qlab-exhibit p { margin: 0 0 4px; max-width: 75ch; overflow-wrap: anywhere; }
 .qlab-exhibit pre { margin: 4px 0; padding: 6px 10px; background: var(--wash); color: var(--ink);
   border: 1px solid var(--line); border-radius: 5px; overflow-x: auto; font-size: 0.86rem; }
 .qlab-exhibit .qlab-stands { border-left: 4px solid var(--red); padding-left: 10px; }
@@ -60,6 +63,7 @@ class Card(ipw.VBox):
         self.measurement: Measurement | None = None
         self.readout = Readout("measured")
         self._says, self._message = ipw.HTML(), ipw.HTML()
+        self.caption = ipw.HTML()  # the picture in words, for all: ipywidgets' images have no alt
         self._message.add_class("qlab-message")
         self.message = ""
         self.controls = {name: control(self.state, name, self.say) for name in exhibit.controls}
@@ -101,7 +105,7 @@ class Card(ipw.VBox):
             if self.figure is None:
                 self.figure = _figure(self.exhibit)
             self.figure.show(found)
-            self.figure.image.tooltip = found.alt
+            self.caption.value = f'<p class="qlab-caption">{html.escape(found.alt)}</p>'
         return None
 
     def _laid_out(self) -> list[ipw.Widget]:
@@ -119,7 +123,7 @@ class Card(ipw.VBox):
         panel.add_class("qlab-panel")
         shown: list[ipw.Widget] = [self._message, self.readout, self._says]
         if self.figure is not None:
-            card = ipw.VBox([ipw.HTML(self.figure.heading()), self.figure.image])
+            card = ipw.VBox([self.figure.image, self.caption])
             card.add_class("qlab-card")
             shown.append(card)
         results = ipw.VBox(shown)

@@ -162,14 +162,43 @@ def test_unpacking_and_numpys_integers_take_longer() -> None:
     assert verdicts("W22")["ln time, integers"] == "higher"
 
 
-def test_exhibits_show_what_the_file_says() -> None:
-    row = RESULTS["intervals"]["W23"]["4 bits"]
-    (value,) = [v for v in exhibits()["W23"].measure(bits="4").values if v.name == "difference"]
+@pytest.mark.parametrize(
+    ("claim", "name", "controls", "shown"),
+    [
+        ("W20", "8 bits", {}, "difference"),
+        ("W23", "4 bits", {"bits": "4"}, "difference"),
+        ("W24", "gap, few, 2 bits", {"bits": "2", "regime": "few"}, "difference"),
+        ("W24", "clean, all, 3 bits", {"bits": "3", "regime": "all"}, "test"),
+        ("W25", "shift 2, 3 bits", {"bits": "3", "stress": "shift 2"}, "difference"),
+        ("W25", "ece, 8 bits", {"bits": "8"}, "ece"),
+    ],
+)
+def test_exhibits_show_what_the_file_says(
+    claim: str, name: str, controls: dict[str, str], shown: str
+) -> None:
+    row = RESULTS["intervals"][claim][name]
+    (value,) = [v for v in exhibits()[claim].measure(**controls).values if v.name == shown]
     assert (value.value, value.low, value.high) == pytest.approx(
         (row["mean"], row["low"], row["high"]), abs=1e-6
     )
     assert (value.source, value.n) == ("cited", len(RESULTS["seeds"]))
     assert row["verdict"] in value.note
+
+
+@pytest.mark.parametrize(
+    ("claim", "way", "shown"),
+    [
+        ("W21", "rounded", "ratio"),
+        ("W21", "unpacked", "unpacked_ratio"),
+        ("W22", "simulated", "ratio"),
+        ("W22", "integers", "integer_ratio"),
+    ],
+)
+def test_times_are_shown_as_factors(claim: str, way: str, shown: str) -> None:
+    row = RESULTS["intervals"][claim][f"ln time, {way}"]
+    (value,) = [v for v in exhibits()[claim].measure(images="1").values if v.name == shown]
+    assert math.log(value.value) == pytest.approx(row["mean"], abs=1e-6)
+    assert math.log(value.low) == pytest.approx(row["low"], abs=1e-6)
 
 
 def test_a_missing_or_damaged_file_is_told_in_a_sentence(
