@@ -109,6 +109,14 @@ def test_a_forged_answer_is_worth_nothing(parcel: str) -> None:
         assert not judge(task, task.reference, seconds=5.0, runner=runner(box)).passed
 
 
+@pytest.mark.parametrize("parcel", ["endless", "deep", "noise", "objects"])
+def test_what_is_no_answer_is_told_at_once(parcel: str) -> None:
+    with Sandbox([FORGED.replace("PARCEL * 2000", PARCELS[parcel])]) as box:
+        found = box.run("quantize", [(1,), (2,)])
+    assert [one.state for one in found] == ["crashed", "not run"]
+    assert found[0].error == "its answer could not be read"
+
+
 def test_expected_values_are_not_in_there_to_be_read() -> None:
     seen = outcomes("import sys\ndef f(x): return sorted(sys.modules)", (1,))[0].value
     assert [name for name in seen if name.startswith("qlab.course.exercise")] == [
@@ -148,6 +156,7 @@ def test_walls_that_stand_keep_files_network_and_other_processes_away(tmp_path: 
     secret.write_text("marks")
     source = (
         "import os, socket\n"
+        "NETWORKS = [name for _, name in socket.if_nameindex()]\n"
         "def tried(f):\n"
         "    try:\n"
         "        return str(f())\n"
@@ -156,14 +165,18 @@ def test_walls_that_stand_keep_files_network_and_other_processes_away(tmp_path: 
         "def f(path, pid):\n"
         "    return (tried(lambda: open(path).read()), tried(lambda: os.listdir('/')),\n"
         "            tried(lambda: os.kill(pid, 0)), tried(lambda: open('own', 'w').write('x')),\n"
-        "            tried(lambda: socket.create_connection(('127.0.0.1', 9), 1)))"
+        "            tried(lambda: socket.create_connection(('127.0.0.1', 9), 1)),\n"
+        "            os.getppid(), NETWORKS)"
     )
     with Sandbox([source]) as box:
-        read, listed, killed, own, network = box.run("f", [(str(secret), os.getpid())])[0].value
+        (found,) = box.run("f", [(str(secret), os.getpid())])
+    read, listed, killed, own, network, parent, networks = found.value
     assert own == "1"
     if box.standing["fenced"]:
         assert (read, listed) == ("PermissionError", "PermissionError")
+    assert (parent == 0) == box.standing["alone"]  # nobody that it could see
     if box.standing["alone"]:
+        assert networks == ["lo"]
         assert killed in ("ProcessLookupError", "PermissionError")
         assert network != "ConnectionRefusedError"  # what this machine itself would say
 
