@@ -25,7 +25,7 @@ class Grids(Instrument):
     """Formats, bits and range, their levels, and a layer's weights on them, live."""
 
     NAME = "grids"
-    TITLE = "Number grids"
+    TITLE = "Grids"
     LEAD = (
         "A few bits can mean only a few numbers. See which ones, how far apart they are, and what "
         "becomes of the weights of a trained network that have to move there."
@@ -44,10 +44,10 @@ class Grids(Instrument):
             "Dividing by 8, the number of bits, or by 256, the number of codes, misses the ends.",
         ),
         Preset(
-            "Float8 spends its codes near zero",
-            {"format": "e4m3", "axis": "symlog"},
-            "E4M3 reaches 448, and half of its levels lie between −2 and 2. Nobody chose "
-            "a range for these weights, and still few become zero.",
+            "A range eight times too wide",
+            {"bits": 8, "low": -4.0, "high": 4.0},
+            "An even grid pays for range with its step: eight times the range is three bits, 18 "
+            "decibels. Set the format to E4M3, which does not ask, and compare.",
         ),
         Preset(
             "Fixed point without a range",
@@ -56,10 +56,10 @@ class Grids(Instrument):
             "of 1/16 is larger than most of them. Move the point with the fraction bits.",
         ),
         Preset(
-            "A range eight times too wide",
-            {"bits": 8, "low": -4.0, "high": 4.0},
-            "An even grid pays for range with its step: eight times the range is three bits, 18 "
-            "decibels. Set the format to E4M3, which does not ask, and compare.",
+            "Float8 spends its codes near zero",
+            {"format": "e4m3", "axis": "symlog"},
+            "E4M3 reaches 448, and half of its levels lie between −2 and 2. Nobody chose "
+            "a range for these weights, and still few become zero.",
         ),
         Preset(
             "Four bits as a float",
@@ -213,7 +213,7 @@ def _held(
 def _why(r: GridsResult) -> str:
     assert isinstance(r.grid, MiniFloat)
     special = 2 * r.grid.reserved
-    return f"two zeros{f', {special} no numbers' if special else ''}"
+    return "two zeros" + (f"; {special} codes are no number" if special else "")
 
 
 def _beyond(r: GridsResult) -> str:
