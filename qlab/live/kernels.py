@@ -41,7 +41,8 @@ def environment() -> dict[str, str]:
     ('1', 'agg')
     """
     threads = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    quick = {"MALLOC_MMAP_THRESHOLD_": "67108864", "MALLOC_TRIM_THRESHOLD_": "134217728"}  # bytes
+    quick = {"MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "33554432"}  # bytes
+    quick["MALLOC_ARENA_MAX"] = "1"  # one heap for all threads: what each kept took 50 MB a kernel
     page = {"MPLBACKEND": "agg", "JUPYTER_WIDGETS_ECHO": "0"}
     return dict.fromkeys(threads, "1") | page | quick
 

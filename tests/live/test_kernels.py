@@ -26,6 +26,13 @@ def test_linear_algebra_runs_on_one_thread_and_pictures_need_no_window() -> None
     assert given["MPLBACKEND"] == "agg"
 
 
+def test_a_kernel_keeps_some_freed_memory_but_not_a_heap_for_every_thread() -> None:
+    given = environment()
+    assert given["MALLOC_ARENA_MAX"] == "1"
+    assert 2**20 < int(given["MALLOC_MMAP_THRESHOLD_"]) <= 2**23  # arrays of states, not of splits
+    assert int(given["MALLOC_TRIM_THRESHOLD_"]) <= 2**25
+
+
 def test_a_connection_sends_small_messages_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ZMQChannelsWebsocketConnection, "connect", lambda self: "connected")
     told: list[bool] = []
