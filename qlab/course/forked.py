@@ -11,6 +11,7 @@ import contextlib
 import faulthandler
 import gc
 import io
+import logging
 import os
 import select
 import signal
@@ -129,6 +130,7 @@ def _settle(seconds: float | int) -> None:
     os.setpgid(0, 0)  # an interrupt is for the parent; what this child starts ends with it
     gc.freeze()  # nothing of the parent's is collected here
     sys.settrace(None)
+    logging.disable()  # a kernel complains of what is displayed here
     faulthandler.disable()
     with contextlib.suppress(ValueError):
         signal.set_wakeup_fd(-1)
