@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from qlab.course.clinic import NUMBERS, THEMES, clinic, exhibit, exhibits
+from qlab.course.clinic import NUMBERS, THEMES, accuracy, clinic, exhibit, exhibits
 from qlab.course.clinic.exhibit import Exhibit, Outcome, failed, stand
 
 ALL = list(exhibits().values())
@@ -253,3 +253,21 @@ def _exhibit(**changes: Any) -> Exhibit:
     fields = {name: getattr(one, name) for name in names}
     fields["as_it_stands"] = lambda: Outcome(says="")
     return Exhibit(**{**fields, **changes})
+
+
+def test_no_count_of_five_batches_prints_as_the_claimed_accuracy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printed = {n: {f"{k / n:.4f}" for k in range(n + 1)} for n in range(97, 161)}
+    assert not any("0.8860" in printed[n] for n in range(129, 161))  # 4 · 32 + 1 to 5 · 32
+    assert accuracy._possible() == []
+    monkeypatch.setattr(accuracy, "BATCHES", 4)  # where there is one, it is found, and no other
+    assert [n for _, n in accuracy._possible()] == [
+        n for n in range(97, 129) if "0.8860" in printed[n]
+    ]
+    assert (101, 114) in accuracy._possible()
+
+
+def test_the_log_of_the_claim_has_129_to_160_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accuracy, "PRINTED", 1.0)  # any number of images can be all right
+    assert [n for k, n in accuracy._possible() if k == n] == list(range(129, 161))
