@@ -103,7 +103,8 @@ def test_without_walls_the_one_that_kills_its_parent_still_costs_only_its_row() 
     files = [SUBMISSIONS / f"{name}.ipynb" for name in ("importing_os", "exiting", "wrong")]
     rows = list(grade(files, walls=False))
     assert [row.results["affine.quantize"] for row in rows] == ["failed"] * 3
-    assert "signal SIGKILL" in rows[0].remark
+    assert [row.score for row in rows] == [EXPECTED[Path(row.file).stem][1] for row in rows]
+    assert rows[0].remark.startswith("affine.quantize: Your function ")  # stopped, or was killed
     assert [any(row.walls.values()) for row in rows] == [False] * 3
 
 
