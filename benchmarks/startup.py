@@ -25,9 +25,11 @@ from tests.e2e.conftest import flags
 from tests.e2e.harness import HOST, ROOT, Server, kernels, until
 
 TITLE = "From a click to a slider that answers: quantize, LeNet-300-100"
-VISITS = 2
+VISITS = 5
 WARM, COLD, KERNEL_MB = 1.5, 2.5, 120  # budgets: seconds, seconds, megabytes
-SETTLE = 8  # seconds in which a page comes to rest and the next kernel warms up
+PEER_VISITS = 3
+REST = 2.5  # seconds in which a page comes to rest
+WARM_UP = 3.5  # more seconds until the next kernel is warm
 ALONE = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"  # other hosts: refused at once
 APP = "voila/render/quantize.ipynb"
 NUMBERS = "[...document.querySelectorAll('output.qlab-value')].map((o) => o.textContent).join()"
@@ -47,7 +49,7 @@ def use(page: Page, url: str) -> float:
     return time.perf_counter() - start
 
 
-def visit(context: BrowserContext, url: str, pid: int) -> tuple[float, float, float]:
+def visit(context: BrowserContext, url: str, pid: int, pause: float) -> tuple[float, float, float]:
     """Return a visit's seconds, the megabytes transferred, and those of its kernel at rest."""
     page = context.new_page()
     seconds = use(page, url)
@@ -55,7 +57,7 @@ def visit(context: BrowserContext, url: str, pid: int) -> tuple[float, float, fl
         "JSON.parse(document.getElementById('jupyter-config-data').textContent).kernelId"
     )
     moved = page.evaluate(MOVED) / 1e6
-    page.wait_for_timeout(1000 * SETTLE)
+    page.wait_for_timeout(1000 * pause)
     memory = kernels(pid)[kernel].memory_full_info().uss / 1e6
     page.close(run_before_unload=True)
     return seconds, moved, memory
@@ -77,14 +79,14 @@ def row(name: str, visits: list[tuple[float, float, float]], budget: float) -> d
 
 
 def measure(
-    browser: Browser, name: str, address: str, pid: int, budget: float
+    browser: Browser, name: str, address: str, pid: int, budget: float, pause: float = REST
 ) -> list[dict[str, object]]:
-    """Visit an app `VISITS` times with an empty browser, each time followed by a second visit."""
+    """Visit an app some times with an empty browser, each time followed by a second visit."""
     first, second = [], []
-    for _ in range(VISITS):
+    for _ in range(VISITS if budget else PEER_VISITS):
         with browser.new_context() as context:
-            first.append(visit(context, address, pid))
-            second.append(visit(context, address, pid))
+            first.append(visit(context, address, pid, pause))
+            second.append(visit(context, address, pid, pause))
     return [
         row(f"{name}, first visit", first, budget),
         row(f"{name}, second visit", second, budget),
@@ -131,9 +133,9 @@ def run() -> list[dict[str, object]]:
         for name, preheat, budget in (("warm kernel", 1, WARM), ("cold kernel", 0, COLD)):
             server = Server(Path(folder) / f"{preheat}.txt", f"--preheat={preheat}")
             try:
-                time.sleep(SETTLE)
-                url = f"{server.address}{APP}"
-                found += measure(browser, name, url, server.process.pid, budget)
+                time.sleep(preheat * (REST + WARM_UP))
+                url, pause = f"{server.address}{APP}", REST + preheat * WARM_UP
+                found += measure(browser, name, url, server.process.pid, budget, pause)
             finally:
                 server.stop()
         found += peer(browser, Path(folder))
