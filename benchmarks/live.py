@@ -30,7 +30,7 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks import table
 from qlab.live import Distil, Prune, Quantize
-from qlab.live.state import Choice, Real, Whole
+from qlab.live.settings import Choice, Real, Whole
 from tests.browser import executable
 from tests.e2e.harness import App, Server
 

@@ -26,7 +26,8 @@ from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.job import Job, JobPanel
 from qlab.live.readout import Readout, Value
-from qlab.live.state import Choice, Flag, Real, State, Whole
+from qlab.live.settings import Choice, Flag, Real, Whole
+from qlab.live.state import State
 from qlab.live.worker import Task, Worker, finish
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from qlab.live.state import Choice, Flag, Real, Setting, State, Whole, quoted
+from qlab.live.settings import Choice, Flag, Real, Setting, Whole, quoted
+from qlab.live.state import State
 
 log = logging.getLogger("qlab.live")
 Refuse = Callable[[str], None]

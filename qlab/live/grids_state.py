@@ -8,7 +8,8 @@ import numpy as np
 from qlab import core
 from qlab.core import Format, QuantSpec
 from qlab.live.offered import LAYERS
-from qlab.live.state import Choice, Flag, Real, State, Whole
+from qlab.live.settings import Choice, Flag, Real, Whole
+from qlab.live.state import State
 
 NETWORK = "lenet_300_100"
 FORMATS = {

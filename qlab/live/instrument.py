@@ -25,8 +25,9 @@ from qlab.live.controls import Chooser, control
 from qlab.live.figure import Figure
 from qlab.live.page import Page, link_of_the_page
 from qlab.live.readout import Readout, Value
+from qlab.live.settings import Choice, Real, Whole
 from qlab.live.sheet import png_sheet, svg_sheet
-from qlab.live.state import Choice, Real, State, Whole
+from qlab.live.state import State
 from qlab.live.worker import Task, Worker, finish
 
 log = logging.getLogger("qlab.live")

@@ -7,7 +7,8 @@ import numpy as np
 
 from qlab import metrics
 from qlab.live.offered import LAYER_MENU, LAYERS, NETWORKS, available
-from qlab.live.state import Choice, Real, State, Whole
+from qlab.live.settings import Choice, Real, Whole
+from qlab.live.state import State
 from qlab.metrics import Measured
 
 

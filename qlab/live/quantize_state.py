@@ -9,7 +9,8 @@ import numpy as np
 from qlab import core, metrics, networks, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
 from qlab.live.offered import LAYER_MENU, NETWORKS, available
-from qlab.live.state import Choice, Flag, State, Whole
+from qlab.live.settings import Choice, Flag, Whole
+from qlab.live.state import State
 from qlab.metrics import Measured
 
 GRANULARITIES: dict[str, tuple[str, core.Granularity]] = {

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from qlab.live import Distil, Grids, Instrument, Prune, Quantize
-from qlab.live.state import Choice, Flag, Real, Whole
+from qlab.live.settings import Choice, Flag, Real, Whole
 from tests.e2e.conftest import Visit
 from tests.e2e.harness import ROOT, App, Server, until
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qlab.live.instrument import Instrument
-from qlab.live.state import Choice, Flag, Real, Whole
+from qlab.live.settings import Choice, Flag, Real, Whole
 
 HOSTILE = (None, "x", float("nan"), float("inf"), 1e9, -1, "4", True, [], {}, "<script>", "%00")
 

@@ -9,7 +9,7 @@ import pytest
 import qlab
 from qlab.distillation import entropy, kl, loss, loss_gradient, soft_targets
 from qlab.live import Distil, distill
-from qlab.live.distill import DistilState
+from qlab.live.distill_state import DistilState
 from qlab.metrics import within_noise
 from tests.live.driving import (
     assert_control_moves_everything,

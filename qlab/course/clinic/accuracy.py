@@ -19,7 +19,7 @@ from qlab.course.clinic import measured, protocol
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome
 from qlab.course.clinic.paired import Paired, mean_of
 from qlab.live.readout import Value
-from qlab.live.state import Choice, Whole
+from qlab.live.settings import Choice, Whole
 from qlab.metrics import Measured
 
 NETWORK = "mlp_784_128_10"

@@ -15,7 +15,7 @@ import numpy as np
 from qlab import core, data, metrics, networks, ranges
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
-from qlab.live.state import Choice
+from qlab.live.settings import Choice
 
 NETWORK, SECONDS = "mlp_784_128_10", 120
 LOOP = """\

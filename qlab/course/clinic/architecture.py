@@ -12,7 +12,7 @@ import numpy as np
 
 from qlab import distillation
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, number, stand
-from qlab.live.state import Real, Whole
+from qlab.live.settings import Real, Whole
 
 TWO = "y = W2 @ (W1 @ x + b1) + b2"
 ONE = "y = (W2 @ W1) @ x + (W2 @ b1 + b2)"

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from qlab import core, data, metrics, networks, plots, ranges
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
-from qlab.live.state import Real
+from qlab.live.settings import Real
 from qlab.networks import Network, Quantized
 
 NETWORK = "mlp_784_128_10"

@@ -19,7 +19,7 @@ from qlab.course.clinic import measured, protocol
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
 from qlab.course.clinic.paired import Paired
 from qlab.live.readout import Value
-from qlab.live.state import Choice
+from qlab.live.settings import Choice
 from qlab.metrics import Latency
 from qlab.networks import FakeQuantize
 

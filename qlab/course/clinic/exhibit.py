@@ -14,7 +14,8 @@ from typing import Any
 from matplotlib.figure import Figure as MplFigure
 
 from qlab.live.readout import Value
-from qlab.live.state import Setting, State, Whole
+from qlab.live.settings import Setting, Whole
+from qlab.live.state import State
 
 NUMBERS = tuple(f"W{k}" for k in range(1, 28))
 

@@ -13,7 +13,7 @@ import numpy as np
 from qlab import data, distillation, metrics, networks
 from qlab import pruning as prune_methods
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, number, stand
-from qlab.live.state import Flag, Real, Whole
+from qlab.live.settings import Flag, Real, Whole
 from qlab.networks import Network
 
 HAN = "Han et al. 2015, arXiv:1506.02626, section 3."

@@ -6,7 +6,7 @@ An arXiv number is an address: it can be looked up, and then title and authors m
 from dataclasses import dataclass
 
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, number
-from qlab.live.state import Choice
+from qlab.live.settings import Choice
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from qlab import metrics, plots
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, number, stand
-from qlab.live.state import Real, Whole
+from qlab.live.settings import Real, Whole
 
 WEIGHTS, TRULY_ZERO, ROWS, RATE, ROUNDS = 40, 32, 200, 0.1, 2_000
 DECAYS = """\

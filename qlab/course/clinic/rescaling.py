@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from qlab import core, data, metrics, networks, plots
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
-from qlab.live.state import Flag, Real
+from qlab.live.settings import Flag, Real
 
 JACOB = "Jacob et al. 2018, arXiv:1712.05877, section 2.1."
 RESCALED = """\

@@ -19,7 +19,7 @@ from qlab.course.clinic.accuracy import NETWORK, PAIRED, ladder
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome
 from qlab.course.clinic.paired import mean_of
 from qlab.live.readout import Value
-from qlab.live.state import Choice
+from qlab.live.settings import Choice
 from qlab.metrics import Measured
 
 DISTURBED = {

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from qlab import core, metrics, plots
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, failed, number, stand
-from qlab.live.state import Real
+from qlab.live.settings import Real
 
 JACOB = "Jacob et al. 2018, arXiv:1712.05877, equation 1."
 THERE_AND_BACK = """\

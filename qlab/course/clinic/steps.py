@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from qlab import core, metrics, plots
 from qlab.core import QParams, QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, failed, number, stand
-from qlab.live.state import Real
+from qlab.live.settings import Real
 
 KRISHNAMOORTHI = "Krishnamoorthi 2018, arXiv:1806.08342, section 2."
 BY_BITS = "step = (high - low) / bits"

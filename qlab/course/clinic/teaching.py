@@ -11,7 +11,7 @@ import numpy as np
 
 from qlab import data, distillation, metrics, networks
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, number, stand
-from qlab.live.state import Flag, Real
+from qlab.live.settings import Flag, Real
 
 TEACHER, STUDENT = "student_100_t4", "student_100_hard"  # of one shape, so that copying works
 UNHEARD = """\
