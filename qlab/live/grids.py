@@ -81,17 +81,19 @@ class Grids(Instrument):
         """Round the weights to the grid and look at levels and errors."""
         layer, grid = self.layer_of(s), s.grid()
         W, levels = layer.W, core.levels(grid)
-        W_hat = core.round_to(W, grid) if self.at_work is None else self.at_work.answers(s)
+        if self.at_work is None:
+            q = core.encode(W, grid)
+            yield
+            W_hat = core.decode(q, grid)
+            held, counts = _held(q, W_hat, grid, levels, layer.limit)
+        else:
+            W_hat = self.at_work.answers(s)
+            held, counts = self.at_work.held(W_hat, layer.limit)
         yield
         error = np.abs(W_hat - W)
         squares = np.bincount(layer.bins, error.astype(np.float64) ** 2, minlength=BINS)
         with np.errstate(invalid="ignore"):  # 0/0 where no weight is: no point in the picture
             rms = np.sqrt(squares / np.bincount(layer.bins, minlength=BINS))
-        yield
-        if self.at_work is None:
-            held, counts = _held(W_hat, grid, levels, layer.limit)
-        else:
-            held, counts = self.at_work.held(W_hat, layer.limit)
         yield
         above = levels[levels > 0]
         return GridsResult(
@@ -193,13 +195,14 @@ print("sqnr", qlab.metrics.sqnr(W, W_hat))
 
 
 def _held(
-    W_hat: np.ndarray, grid: Format, levels: np.ndarray, limit: float
+    q: np.ndarray, W_hat: np.ndarray, grid: Format, levels: np.ndarray, limit: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Levels and how many weights each holds; where too many hold some, fine bins of them."""
-    if isinstance(grid, MiniFloat):  # the codes of a float are not in the order of its levels
-        places = np.searchsorted(levels, np.clip(W_hat, levels[0], levels[-1]))
+    if isinstance(grid, MiniFloat):  # its codes are a sign and a magnitude
+        magnitude = q & (2 ** (grid.bits - 1) - 1)
+        places = grid.top + np.where(q == magnitude, magnitude, -magnitude)
     else:
-        places = core.encode(W_hat, grid) - core.encode(levels[:1], grid)
+        places = q - core.encode(levels[:1], grid)
     counts = np.bincount(places, minlength=len(levels))
     if len(levels) > MOST_STEMS:
         held = counts > 0

@@ -171,7 +171,7 @@ def _from_zero(rng: np.random.Generator) -> Iterator[Case]:
 
 def _across(rng: np.random.Generator) -> Iterator[Case]:
     yield -1.0, 2.0, 2
-    yield -0.5, 0.5, 3
+    yield -0.5, 0.5, 5
     yield -float(rng.uniform(1, 2)), float(rng.uniform(3, 5)), 8
     yield 2.0, 6.0, 5
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 from qlab import core
 from qlab.core import E2M1, E4M3, E5M2, FixedPoint, QuantSpec
 from qlab.course.check import judge
-from qlab.course.exercises import exercise
+from qlab.course.exercises import all_exercises, exercise
 from qlab.course.exercises.grids import code_range, step
 from qlab.course.exercises.grids_formats import fixed_point, float_value
 from qlab.course.exercises.grids_levels import nearest_level
@@ -116,3 +116,11 @@ def test_other_right_ways_to_write_it_pass() -> None:
     for name, function in others.items():
         verdict = judge(exercise(name), function)
         assert verdict.passed, repr(verdict)
+
+
+@pytest.mark.parametrize("name", [n for n, one in all_exercises().items() if one.lab == "01"])
+def test_a_wrong_version_is_wrong_by_what_it_returns(name: str) -> None:
+    task = exercise(name)
+    for case in (case for p in task.properties for case in p.cases(np.random.default_rng(0))):
+        for mutant in task.mutants:
+            mutant.function(*case)  # an error, or a warning, fails this test
