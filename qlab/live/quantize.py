@@ -45,7 +45,10 @@ class Quantize(Instrument):
         "still knows about 10,000 handwritten digits that it has never seen."
     )
     STATE = QuantizeState
-    STAND_INS = {"affine.quantize": "qlab.live.quantize_standin:QuantizeStandIn"}  # noqa: RUF012
+    STAND_INS = {  # noqa: RUF012
+        "affine.quantize": "qlab.live.quantize_standin:QuantizeStandIn",
+        "meters.sqnr": "qlab.live.quantize_meter:MeterStandIn",
+    }
     SPOKEN = ("accuracy", "change", "ratio")
     PRESETS = (
         Preset(

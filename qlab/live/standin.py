@@ -79,7 +79,7 @@ class Difference:
 
     place: str
     index: tuple[int, ...]
-    given: float
+    given: float | str
     reference: Any
     other: Any
     count: int
@@ -222,7 +222,7 @@ class StandIn:
         self.trouble, self.note = "", self.remark(s)
         try:
             if key not in self.results:
-                finish(self.through(self.instrument.result_of(s)))
+                self.work(s)
                 self._differences[key] = self.compare(s, self.answers(s))
                 while len(self.results) > KEPT:
                     self._forget(next(iter(self.results)))
@@ -237,6 +237,10 @@ class StandIn:
             self._forget(key)
             said = str(error).strip().split("\n")[0][:200]
             self.trouble = f"Your function's answers cannot be used: {said}"
+
+    def work(self, s: Any) -> None:
+        """Keep the result of a state: the instrument's own steps, with the function at work."""
+        finish(self.through(self.instrument.result_of(s)))
 
     def _forget(self, key: tuple[Any, ...]) -> None:
         for store in (self.results, self._answers, self._differences):
@@ -347,9 +351,10 @@ def put(instrument: "Instrument", name: str, function: Function | None, **how: A
         return None
     module, kind = instrument.STAND_INS[name].split(":")
     made = getattr(importlib.import_module(module), kind)(instrument, name, function, **how)
-    if not instrument.overlaid:
+    overlays = [] if instrument.overlaid else list(made.overlays())
+    if overlays:
         instrument.overlaid = True
-        for figure, build, draw in made.overlays():
+        for figure, build, draw in overlays:
             instrument.figures[figure].lay_over(build, draw)
     return made
 
