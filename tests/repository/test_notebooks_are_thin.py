@@ -30,10 +30,25 @@ def code_lines(source: str) -> int:
     return sum(1 for line in lines if line and not line.startswith("#"))
 
 
+def shown_lines(sources: list[str]) -> int:
+    """Count what a notebook does itself: exercises are the learner's, and each has its own limit.
+
+    Five of them, with docstrings that say everything, would leave nothing for the lab around them.
+    """
+    return sum(code_lines(source) for source in sources if "### BEGIN SOLUTION" not in source)
+
+
 def longest_function(source: str) -> int:
+    """Count the lines of the longest function or class, its docstring apart."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, functions)]
-    return max((node.end_lineno - node.lineno + 1 for node in found), default=0)
+    return max((own_lines(node) for node in found), default=0)
+
+
+def own_lines(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    parts = [node, node.body[0]] if ast.get_docstring(node) is not None else [node]
+    lengths = [(part.end_lineno or part.lineno) - part.lineno + 1 for part in parts]
+    return lengths[0] - sum(lengths[1:])
 
 
 def stripped(*paths: Path) -> bool:
@@ -48,7 +63,7 @@ def test_there_are_labs_and_apps() -> None:
 @every_notebook
 def test_a_notebook_is_thin(path: Path) -> None:
     sources = code(path)
-    assert sum(map(code_lines, sources)) <= LINES[path.parent.name]
+    assert shown_lines(sources) <= LINES[path.parent.name]
     assert max(map(longest_function, sources), default=0) <= FUNCTION_LINES
 
 
@@ -78,3 +93,12 @@ def test_the_guard_sees_an_output(tmp_path: Path) -> None:
 def test_the_guard_counts_code_and_not_comments() -> None:
     source = "# a remark\n\nx = 1\ndef f():\n    # shape (n,)\n    return x\n"
     assert (code_lines(source), longest_function(source)) == (3, 3)
+
+
+def test_the_guard_counts_exercises_apart_and_limits_what_their_solutions_take() -> None:
+    docstring = '"""Say\n\n    everything.\n    """'
+    solution = "\n    ".join(["### BEGIN SOLUTION", *(f"x += {i}" for i in range(8))])
+    exercise = f"def f(x):\n    {docstring}\n    {solution}\n    ### END SOLUTION\n"
+    assert shown_lines([exercise, "f(1)\n"]) == 1
+    assert longest_function(exercise) == FUNCTION_LINES
+    assert longest_function(exercise.replace("x += 7", "x += 7\n    x += 8")) > FUNCTION_LINES
