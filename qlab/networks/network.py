@@ -5,6 +5,7 @@ x₀ = images,   xₖ₊₁ = layerₖ(xₖ),   logits = x_K                    
 
 import functools
 import math
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -20,8 +21,11 @@ BATCH_BYTES = 4 * 2**20  # of the largest array inside a batch: it stays in or n
 
 
 @functools.cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Keep the threads: a new one costs BLAS a buffer. NumPy lets go of the lock while it works."""
+def _pool(threads: int, process: int) -> ThreadPoolExecutor:
+    """Keep the threads: a new one costs BLAS a buffer. NumPy lets go of the lock while it works.
+
+    Each process has its own: in a forked child none of its parent's threads runs.
+    """
     return ThreadPoolExecutor(threads, "qlab-batches")
 
 
@@ -201,7 +205,7 @@ class Network:
             for first in firsts:  # shared: each thread takes the next batch
                 y[first : first + size] = self._forward(x[first : first + size], start, stop)
 
-        others = [_pool(threads).submit(work) for _ in range(threads - 1)]
+        others = [_pool(threads, os.getpid()).submit(work) for _ in range(threads - 1)]
         work()
         for other in others:
             other.result()

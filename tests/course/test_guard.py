@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
+from qlab import networks
 from qlab.course.guard import run
 from qlab.course.outcome import Foreign, Outcome
 
@@ -356,6 +357,19 @@ def test_it_runs_beside_threads_with_warnings_as_errors(monkeypatch: pytest.Monk
         stop.set()
     with pytest.raises(DeprecationWarning):
         warns()
+
+
+def test_the_librarys_threads_work_in_a_child_of_a_process_that_has_used_them() -> None:
+    net = networks.build("mlp_784_128_10", np.random.default_rng(0))
+    images = np.random.default_rng(1).random((64, 1, 28, 28), np.float32)
+
+    def logits(x: np.ndarray) -> np.ndarray:
+        return net.predict(x, batch_size=8, threads=3)
+
+    here = logits(images)  # now the threads are there, and a fork leaves them behind
+    outcome = one(logits, images)
+    assert outcome.state == "returned", outcome.sentence
+    np.testing.assert_array_equal(outcome.value, here)
 
 
 def test_a_thread_other_than_the_first_may_ask() -> None:
