@@ -10,9 +10,10 @@ from qlab.course.exercise import Case, Exercise, Mutant, Property
 
 Pair = tuple[float, float]
 
-# 1.96 for 1.959964 is as right. No bound moves by more than a quarter of the change of z:
-# |∂centre/∂z| ≤ 1/(4z) and |∂half/∂z| ≤ 0.39/(2z), which sum to less than 0.25.
-Z_SLACK = (1.96 - 1.959963984540054) / 4
+# 1.96 for 1.959964 is as right. |∂centre/∂z| ≤ 1/(4z) and |∂half/∂z| ≤ 1/(4z), both met at p = 1
+# and n = z²: no end moves by more than 1/(2z) of the change of z.
+Z = 1.959963984540054
+Z_SLACK = (1.96 - Z) / (2 * Z)
 
 
 def wilson(correct: int, n: int) -> tuple[float, float]:
