@@ -10,7 +10,13 @@ import pytest
 from tests.repository.tree import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "benchmarks/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "ARCHITECTURE.md",
+    "benchmarks/README.md",
+    "labs/README.md",
+]
 
 
 def make_targets() -> set[str]:
