@@ -21,6 +21,7 @@ from qlab.networks import Network
 WORK = 5e8  # multiply-accumulates that an estimate may cost, about 10 ms
 PIECE = 1.3e8  # and a piece between two yields, 4 to 6 ms
 THREADS = min(2, os.cpu_count() or 1)  # batches at the same time
+SWEPT = 1e6  # multiply-accumulates an image: above, only states that were visited are measured
 FEWEST, MOST = 250, 1000  # images of an estimate
 KEPT = 32  # prefixes and answers, at most 3 MB each
 
@@ -121,6 +122,11 @@ class Evaluation:
 def work(net: Network, start: int = 0) -> int:
     """Count the multiply-accumulates of one image from a layer on."""
     return max(1, sum(row.macs for row in net.summary().rows[start:]))
+
+
+def sweepable(net: Network) -> bool:
+    """Tell whether every point of a curve can be measured on all images in idle time."""
+    return work(net) <= SWEPT
 
 
 def share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measured:

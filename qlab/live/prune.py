@@ -14,7 +14,7 @@ import ipywidgets as ipw
 import numpy as np
 
 from qlab import metrics, networks, pruning
-from qlab.live.evaluation import Evaluation
+from qlab.live.evaluation import Evaluation, sweepable
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.prune_pictures import Pictures, Scores
@@ -29,7 +29,6 @@ SEED = 0  # of the random draw
 BINS = {True: 121, False: 40}  # of weights, of rows' norms
 TIMED = 100  # images of a timed call
 REPEATS = 20  # calls of which the median is taken
-SLOW = 1e6  # multiply-accumulates: above, the curve stays an estimate
 MASKS = 8  # sets of masks kept, a quarter megabyte each
 
 
@@ -226,7 +225,7 @@ class Prune(Instrument):
         yield self._time(s)
         yield self._sketch(s)
         yield self._ahead_task(s)
-        if self._net(s).summary().macs < SLOW:
+        if sweepable(self._net(s)):
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield self._measure(s.copy(sparsity=sparsity))
                 yield self._redraw()
@@ -285,18 +284,9 @@ class Prune(Instrument):
 
     def numbers(self, r: PruneResult) -> Iterator[Value]:
         """Accuracy and what it is compared with, weights, bytes, operations."""
-        noise = metrics.within_noise(r.accuracy, r.reference)
         tuned = "fine-tuned" if r.state.base == "tuned" else ""
         yield Value.of("accuracy", "Accuracy", r.accuracy, form="percent", note=tuned)
-        yield Value(
-            name="change",
-            label="Change against dense",
-            value=r.accuracy.value - r.reference.value,
-            source=r.accuracy.source,
-            n=r.accuracy.n,
-            form="points",
-            note="within noise" if noise else "beyond noise",
-        )
+        yield Value.change("Change against dense", r.accuracy, r.reference)
         kept = r.weights - r.zeros
         yield _derived("weights_kept", "Weights kept", kept, f"of {r.weights:,}")
         yield _derived(

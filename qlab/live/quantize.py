@@ -13,7 +13,7 @@ import numpy as np
 
 from qlab import core, data, metrics, networks, ranges
 from qlab.core import PerTensor, QParams, QuantSpec
-from qlab.live.evaluation import Evaluation, share, work
+from qlab.live.evaluation import Evaluation, share, sweepable
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
 from qlab.live.quantize_pictures import (
@@ -32,7 +32,6 @@ from qlab.networks import Network
 BITS = range(1, 17)
 BINS = 320  # of the weight histogram, about one a pixel
 _CALIBRATOR = ThreadPoolExecutor(1, "qlab-calibrate")
-SLOW = 1e6  # multiply-accumulates an image: above, only states that were visited are measured
 
 
 class Quantize(Instrument):
@@ -228,7 +227,7 @@ class Quantize(Instrument):
         yield self._sketch(s, near)
         yield self._ahead_task(s)
         yield self._search(s, near)
-        if work(networks.load(s.network)) <= SLOW:
+        if sweepable(networks.load(s.network)):
             for bits in near:
                 yield self._measure(s.copy(bits=bits))
                 yield self._redraw()
@@ -262,17 +261,8 @@ class Quantize(Instrument):
 
     def numbers(self, r: QuantizeResult) -> Iterator[Value]:
         """Accuracy and what it is compared with, errors, bytes."""
-        noise = metrics.within_noise(r.accuracy, r.reference)
         yield Value.of("accuracy", "Accuracy", r.accuracy, form="percent")
-        yield Value(
-            name="change",
-            label="Change against float",
-            value=r.accuracy.value - r.reference.value,
-            source=r.accuracy.source,
-            n=r.accuracy.n,
-            form="points",
-            note="within noise" if noise else "beyond noise",
-        )
+        yield Value.change("Change against float", r.accuracy, r.reference)
         yield Value.of("float_accuracy", "Float accuracy, same images", r.reference, form="percent")
         yield Value.of("flipped", "Predictions flipped", r.flipped, form="percent")
         weights = "all weights" if r.layer == "all" else f"weights of {r.layer}"

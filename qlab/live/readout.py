@@ -18,7 +18,7 @@ from typing import Any
 
 import ipywidgets as ipw
 
-from qlab.metrics import Measured
+from qlab.metrics import Measured, within_noise
 
 MARKS = {"measured": "●", "estimated": "≈", "derived": "=", "cited": "§"}
 
@@ -69,6 +69,19 @@ class Value:
             source=measured.source,
             form=form,
             note=note,
+        )
+
+    @classmethod
+    def change(cls, label: str, now: Measured, before: Measured) -> "Value":
+        """Take the difference of two shares of the same images, and whether it is noise."""
+        return cls(
+            name="change",
+            label=label,
+            value=now.value - before.value,
+            source=now.source,
+            n=now.n,
+            form="points",
+            note="within noise" if within_noise(now, before) else "beyond noise",
         )
 
     @property
