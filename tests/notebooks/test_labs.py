@@ -1,0 +1,210 @@
+"""Every lab is one of one course: its cells in one order, its exercises as their records say."""
+
+import ast
+import doctest
+import inspect
+import itertools
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from qlab.course import Item, Number, results
+from qlab.course.books import checked
+from qlab.course.exercise import Exercise
+from qlab.course.exercises import exercise
+from qlab.course.hint import Hints
+from qlab.course.predict import Prediction
+from qlab.course.quiz import Quiz
+from tests.repository.tree import ROOT
+
+CLINIC = "22_claims_clinic"  # an exhibition: its order is its own
+LABS = [path for path in sorted(ROOT.glob("labs/*.ipynb")) if path.stem != CLINIC]
+CARD = ("The question.", "You will be able to", "You need", "Time and level", "Next", "Launch")
+SIXTY_SECONDS = 60
+ORDER = (  # what marks each step: a title of a text, or a call
+    "# {number}",
+    "setup",
+    "## Warm-up",
+    "By hand",
+    "## Predict",
+    "predict(",
+    "## Explore",
+    "## Build 1",
+    "## My code in the instrument",
+    "mine(",
+    "## Measure",
+    "results(",
+    "## Explain",
+    "## Bug hunt",
+    "## What this was not",
+    "## Summary",
+    "## Reading",
+    "Next: [",
+    "report(",
+)
+
+every_lab = pytest.mark.parametrize("path", LABS, ids=[path.stem for path in LABS])
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    found = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [cell | {"source": "".join(cell["source"])} for cell in found]
+
+
+def code(path: Path) -> dict[str, str]:
+    return {cell["id"]: cell["source"] for cell in cells(path) if cell["cell_type"] == "code"}
+
+
+def exercises(path: Path) -> dict[str, tuple[Exercise, str]]:
+    """From the id of the cell that is to be written to its exercise and its source."""
+    sources = list(code(path).items())
+    return {
+        name: (exercise(next(iter(checked(after)))), source)
+        for (name, source), (_, after) in itertools.pairwise(sources)
+        if "### BEGIN SOLUTION" in source
+    }
+
+
+def out_of_order(texts: list[str], order: tuple[str, ...]) -> list[str]:
+    """Return the marks that are not found behind the one before."""
+    whole, at, missing = "\n\n".join(texts), 0, []
+    for mark in order:
+        found = whole.find(mark, at)
+        missing += [mark] if found < 0 else []
+        at = max(at, found)
+    return missing
+
+
+def test_there_are_five_labs_beside_the_clinic() -> None:
+    assert [path.stem[:2] for path in LABS] == ["00", "01", "02", "12", "16"]
+
+
+@every_lab
+def test_the_steps_of_a_lab_come_in_the_order_of_all_labs(path: Path) -> None:
+    order = tuple(mark.format(number=path.stem[:2]) for mark in ORDER if mark != "setup")
+    texts = [cell["source"] for cell in cells(path)]
+    assert out_of_order(texts, order) == []
+    assert [cell["id"] for cell in cells(path)][:2] == ["title", "setup"]
+
+
+def test_the_guard_sees_a_lab_that_asks_after_it_shows() -> None:
+    texts = ["## Explore", "## Predict"]
+    assert out_of_order(texts, ("## Predict", "## Explore")) == ["## Explore"]
+
+
+@every_lab
+def test_a_title_card_says_all_that_it_should_and_30_to_75_minutes(path: Path) -> None:
+    card = cells(path)[0]["source"]
+    assert [word for word in CARD if f"**{word}**" not in card] == []
+    minutes = re.search(r"\*\*Time and level\*\* \| (\d+) minutes", card)
+    assert minutes and 30 <= int(minutes[1]) <= 75
+    least = sum(one.minutes for one, _ in exercises(path).values() if one.importance == "core")
+    assert int(minutes[1]) >= least + 15  # beside the exercises one has to read and to look
+
+
+@every_lab
+def test_links_from_lab_to_lab_lead_somewhere(path: Path) -> None:
+    for cell in cells(path):
+        for target in re.findall(r"\]\(([\w./]+\.ipynb)\)", cell["source"]):
+            assert (path.parent / target).is_file(), target
+
+
+@every_lab
+def test_each_exercise_has_its_tags_before_it_and_check_and_hints_behind(path: Path) -> None:
+    found = exercises(path)
+    assert len(found) >= 4
+    ids = [cell["id"] for cell in cells(path)]
+    texts = {cell["id"]: cell["source"] for cell in cells(path)}
+    for k, (name, (one, _)) in enumerate(found.items(), start=1):
+        before, check, hint = (ids[ids.index(name) + step] for step in (-1, 1, 2))
+        tags = f"*{one.difficulty.capitalize()}, {one.importance}, {one.minutes} minutes.*"
+        assert texts[before].startswith(f"## Build {k} · ")
+        assert tags in texts[before]
+        assert checked(texts[check]) == {one.name: one.name.split(".")[1]}
+        assert texts[hint] == f'hint("{one.name}")'
+
+
+def written(source: str) -> tuple[Any, str]:
+    """Return the function that an exercise's cell defines, and the cell's own example."""
+    import math
+
+    namespace: dict[str, Any] = {"np": np, "math": math}
+    exec(source, namespace)
+    name = next(node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef))
+    return namespace[name], inspect.getdoc(namespace[name]) or ""
+
+
+@every_lab
+def test_each_exercise_says_what_it_takes_and_gives_its_idea_and_an_example_that_holds(
+    path: Path,
+) -> None:
+    for one, source in exercises(path).values():
+        function, text = written(source)
+        taken = inspect.signature(one.reference).parameters
+        assert list(inspect.signature(function).parameters) == list(taken)
+        for part in ("Parameters", "Returns", "Examples", "The idea: "):
+            assert part in text, (one.name, part)
+        assert all(re.search(rf"\b{name}\b", text) for name in taken)
+        test = doctest.DocTestParser().get_doctest(
+            text, function.__globals__, one.name, str(path), None
+        )
+        assert test.examples
+        assert doctest.DocTestRunner(verbose=False).run(test).failed == 0
+
+
+class Shown:
+    """What each cell of a lab shows, in this process: its last expression, as Jupyter does."""
+
+    def __init__(self, path: Path) -> None:
+        self.names: dict[str, Any] = {"__name__": "__lab__"}
+        self.values: dict[str, Any] = {}
+        for name, source in code(path).items():
+            if name == "bughunt" or name.startswith("check-"):
+                continue  # these have their own tests, and take the longest
+            *body, last = ast.parse(source).body
+            if not isinstance(last, ast.Expr):
+                body.append(last)
+            exec(compile(ast.Module(body, []), name, "exec"), self.names)
+            if isinstance(last, ast.Expr):
+                shown = eval(compile(ast.Expression(last.value), name, "eval"), self.names)
+                self.values[name] = shown
+
+    def of(self, kind: type) -> list[Any]:
+        return [value for value in self.values.values() if isinstance(value, kind)]
+
+
+@pytest.fixture
+def headless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("QLAB_HEADLESS", "1")
+    monkeypatch.setenv("QLAB_RECORD", str(tmp_path / "record.json"))
+    monkeypatch.chdir(tmp_path)
+    mpl.use("agg")
+
+
+@every_lab
+@pytest.mark.usefixtures("headless")
+@pytest.mark.timeout(4 * SIXTY_SECONDS)
+def test_a_learner_can_go_through_a_lab(path: Path, tmp_path: Path) -> None:
+    """Predict and see the measurement, answer every question rightly, open hints, report."""
+    lab = Shown(path)
+    assert lab.of(Prediction)
+    for prediction in lab.of(Prediction):
+        prediction.answer(prediction.choices[0] if prediction.choices else "7", "")
+        assert prediction.note.value == ""
+        assert prediction.answered
+    assert len(lab.of(Hints)) >= 4
+    assert len(lab.of(Quiz)) >= 2
+    for part in [part for quiz in lab.of(Quiz) for part in quiz.parts]:
+        item = part.item
+        part.answer(item.right if isinstance(item, Item | Number) else "In my own words.")
+        assert part.answered
+        assert "Not yet" not in part.explanation.value
+    assert len(results(path.stem[:2]).rows) == 1
+    lab.values["report"].write()
+    written = (tmp_path / f"qlab-report-{path.stem[:2]}.html").read_text(encoding="utf-8")
+    assert path.stem[:2] in re.findall(r"<h1>(\d\d) · ", written)
