@@ -2,7 +2,7 @@
 
 from qlab.core.affine import dequantize, fake_quantize, quantize
 from qlab.core.formats import FixedPoint, Format, decode, encode, gap, levels, round_to
-from qlab.core.granularity import Granularity, PerAxis, PerGroup, PerTensor, per_block
+from qlab.core.granularity import Granularity, PerAxis, PerGroup, PerTensor, per_block, spread
 from qlab.core.grid import qparams_between
 from qlab.core.minifloat import E2M1, E4M3, E5M2, MiniFloat
 from qlab.core.packing import pack, packed_bytes, unpack
@@ -38,6 +38,7 @@ __all__ = [
     "qparams_between",
     "quantize",
     "round_to",
+    "spread",
     "stochastic",
     "toward_zero",
     "unpack",

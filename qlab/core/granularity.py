@@ -137,6 +137,52 @@ def per_block(
     return np.concatenate([whole, last], axis=1) if full else last
 
 
+def spread(
+    compact: Shaped[np.ndarray, "..."], granularity: Granularity, shape: tuple[int, ...]
+) -> Shaped[np.ndarray, "..."]:
+    """Hand every element the number of its block.
+
+    Parameters
+    ----------
+    compact
+        One number a block, of the compact shape.
+    granularity
+        How an array of ``shape`` is cut.
+    shape
+        Of the array.
+
+    Returns
+    -------
+    array
+        Broadcasts against an array of ``shape``.
+
+    Raises
+    ------
+    ValueError
+        There are not as many numbers as an array of this shape has blocks.
+
+    Examples
+    --------
+    >>> spread(np.array([[1, 2], [3, 4]]), PerGroup(2), (2, 3))
+    array([[1, 1, 2],
+           [3, 3, 4]])
+    """
+    expected = granularity.compact_shape(shape)
+    if compact.shape != expected:
+        raise ValueError(
+            f"spread: {granularity} needs an array of shape {expected} for one of shape {shape}, "
+            f"got {compact.shape}."
+        )
+    if isinstance(granularity, PerTensor):
+        return compact
+    if isinstance(granularity, PerAxis):
+        along = [1] * len(shape)
+        along[granularity.axis] = -1
+        return compact.reshape(along)
+    rows = np.repeat(compact, granularity.size, axis=1)  # the last group may be shorter
+    return rows[:, : _length(shape)].reshape(shape)
+
+
 def _length(shape: tuple[int, ...]) -> int:
     """Elements in a row: reshape(n, -1) cannot tell for an empty array."""
     return int(np.prod(shape[1:], dtype=np.int64))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
-from qlab.core.granularity import Granularity, PerAxis, PerGroup, PerTensor
+from qlab.core.granularity import Granularity, PerAxis, PerGroup, PerTensor, spread
 
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # the smallest normal: 1/s stays finite
 
@@ -163,18 +163,10 @@ class QParams:
                 f"QParams: {granularity} needs scales of shape {expected} for an array of shape "
                 f"{shape}, got {self.scale.shape}. Were they computed for another array?"
             )
-        if isinstance(granularity, PerTensor):
-            return self.scale, self.zero_point
-        if isinstance(granularity, PerAxis):
-            along = [1] * len(shape)
-            along[granularity.axis] = -1
-            return self.scale.reshape(along), self.zero_point.reshape(along)
-        length = int(np.prod(shape[1:], dtype=np.int64))
-
-        def spread(compact: np.ndarray) -> np.ndarray:
-            return np.repeat(compact, granularity.size, axis=1)[:, :length].reshape(shape)
-
-        return spread(self.scale), spread(self.zero_point)
+        return (
+            spread(self.scale, granularity, shape),
+            spread(self.zero_point, granularity, shape),
+        )
 
 
 _NDIM = {PerTensor: 0, PerAxis: 1, PerGroup: 2}
