@@ -26,6 +26,16 @@ QParamsByLayer = Mapping[str, QParams]
 
 
 @runtime_checkable
+class Stored(Protocol):
+    """Weights that know what they take, such as ``qlab.codebooks.Coded``."""
+
+    @property
+    def bytes(self) -> "Bytes":
+        """Codes with everything that their reader needs."""
+        ...
+
+
+@runtime_checkable
 class Weighted(Protocol):
     """Anything with named weights and biases."""
 
@@ -50,7 +60,7 @@ class Bytes:
         Weights as float32.
     codes
         Weights as packed codes.
-    scales, zero_points
+    scales, zero_points, levels
         What codes need to become weights again.
     mask
         One bit a weight, that says which are stored.
@@ -67,6 +77,7 @@ class Bytes:
     mask: int = 0
     index: int = 0
     biases: int = 0
+    levels: int = 0
 
     @property
     def total(self) -> int:
@@ -102,7 +113,7 @@ def bytes_dense(net: Weighted) -> Bytes:
     return bytes_packed(net, {})
 
 
-def bytes_packed(net: Weighted, qparams: QParamsByLayer) -> Bytes:
+def bytes_packed(net: Weighted, qparams: Mapping[str, QParams | Stored]) -> Bytes:
     """Weights as packed codes with their scales and zero points, equation 2.
 
     Parameters
@@ -110,7 +121,8 @@ def bytes_packed(net: Weighted, qparams: QParamsByLayer) -> Bytes:
     net
         Anything with ``.weights`` and ``.biases``.
     qparams
-        By layer; a layer without stays float32. Symmetric quantizers store no zero points.
+        By layer, or ``Coded`` weights; a layer without stays float32. Symmetric quantizers store
+        no zero points.
 
     Returns
     -------
@@ -129,7 +141,7 @@ def bytes_packed(net: Weighted, qparams: QParamsByLayer) -> Bytes:
     >>> net = SimpleNamespace(weights={"fc1": np.zeros((3, 4))}, biases={"fc1": np.zeros(3)})
     >>> one = QParams(np.array(0.1), np.array(0), QuantSpec(bits=4))
     >>> bytes_packed(net, {"fc1": one})
-    Bytes(values=0, codes=6, scales=4, zero_points=0, mask=0, index=0, biases=12)
+    Bytes(values=0, codes=6, scales=4, zero_points=0, mask=0, index=0, biases=12, levels=0)
     """
     _check_layers("bytes_packed", net, qparams)
     stored = (_stored(w.size, qparams.get(name)) for name, w in net.weights.items())
@@ -161,7 +173,7 @@ def bytes_bitmap(net: Weighted, qparams: QParamsByLayer | None = None) -> Bytes:
     >>> from types import SimpleNamespace
     >>> net = SimpleNamespace(weights={"fc1": np.eye(8)}, biases={})
     >>> bytes_bitmap(net)
-    Bytes(values=32, codes=0, scales=0, zero_points=0, mask=8, index=0, biases=0)
+    Bytes(values=32, codes=0, scales=0, zero_points=0, mask=8, index=0, biases=0, levels=0)
     """
     qparams = qparams or {}
     _check_layers("bytes_bitmap", net, qparams)
@@ -197,7 +209,7 @@ def bytes_relative_index(net: Weighted, qparams: QParamsByLayer | None = None) -
     >>> from types import SimpleNamespace
     >>> net = SimpleNamespace(weights={"fc1": np.eye(8)}, biases={})
     >>> bytes_relative_index(net)                   # 8 gaps of 5 bits
-    Bytes(values=32, codes=0, scales=0, zero_points=0, mask=0, index=5, biases=0)
+    Bytes(values=32, codes=0, scales=0, zero_points=0, mask=0, index=5, biases=0, levels=0)
     """
     qparams = qparams or {}
     _check_layers("bytes_relative_index", net, qparams)
@@ -235,10 +247,12 @@ def relative_entries(w: Float[np.ndarray, "..."], gap_bits: int) -> int:
     return int(np.sum(-(-gaps >> gap_bits)))  # ⌈d/2^g⌉
 
 
-def _stored(count: int, qparams: QParams | None) -> Bytes:
+def _stored(count: int, qparams: QParams | Stored | None) -> Bytes:
     """``count`` weights as float32, or as codes with what belongs to them; equations 1 and 2."""
     if qparams is None:
         return Bytes(values=4 * count)
+    if isinstance(qparams, Stored):
+        return qparams.bytes
     spec, blocks = qparams.spec, qparams.scale.size
     return Bytes(
         codes=packed_bytes(count, spec.bits),
@@ -252,7 +266,7 @@ def _biases(net: Weighted) -> Bytes:
     return Bytes(biases=4 * sum(b.size for b in net.biases.values()))
 
 
-def _check_layers(function: str, net: Weighted, qparams: QParamsByLayer) -> None:
+def _check_layers(function: str, net: Weighted, qparams: Mapping[str, object]) -> None:
     """Refuse quantization parameters of layers that there are not."""
     unknown = sorted(set(qparams) - set(net.weights))
     if unknown:
