@@ -26,7 +26,7 @@ WARM_UP = (
         right="As many as before.",
     ),
     Number(
-        question="25 codes of 4 bits are packed without a gap. How many whole bytes is that?",
+        question="25 codes of 4 bits are packed without a gap. How much room do they take?",
         right=13,
         unit="bytes",
         explanation="25 · 4 = 100 bits, and 100/8 = 12.5: the last byte is half empty, and counts.",
@@ -52,7 +52,6 @@ EXPLAIN = (
         "within noise?",
         right=64_000,
         tolerance=10_000,
-        unit="images",
         explanation="Half widths are about 1.96·√(p(1 − p)/n), here 0.246/√n and 0.261/√n. Their "
         "sum must be under 0.002, so √n = 253, n = 64,000; MNIST has 10,000 test images. "
         "(Two networks on the same images can be compared more sharply, image by image.)",

@@ -53,8 +53,8 @@ EXPLAIN = (
         right="A few weights err more, and all others less, as the step is smaller.",
     ),
     Number(
-        question="Rounding toward zero errs by up to a whole step instead of half of one. How many "
-        "decibels does that cost on a fine grid?",
+        question="Rounding toward zero errs by up to a whole step instead of half of one. How much "
+        "does that cost on a fine grid?",
         right=6.02,
         tolerance=0.1,
         unit="dB",

@@ -32,7 +32,7 @@ WARM_UP = (
 
 EXPLAIN = (
     Number(
-        question="266,200 float32 weights, nine of ten are 0. How many bytes do a bitmap and the "
+        question="266,200 float32 weights, nine of ten are 0. How much room do a bitmap and the "
         "values take together?",
         right=139_755,
         unit="bytes",
