@@ -1,0 +1,108 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qlab.core import PerAxis, QuantSpec
+from qlab.ranges import kl, minmax
+from qlab.ranges.kl import divergences, threshold
+
+
+def literal(counts: list[int], levels: int) -> list[float]:
+    """The rule as it is written, one threshold, one group and one bin after the other."""
+    found = []
+    for i in range(levels, len(counts) + 1):
+        p = list(counts[:i])
+        p[-1] += sum(counts[i:])
+        q = [0.0] * i
+        m = i // levels
+        for g in range(levels):
+            group = range(g * m, (g + 1) * m if g < levels - 1 else i)
+            filled = [j for j in group if p[j] > 0]
+            mass = sum(counts[j] for j in group)
+            for j in filled:
+                q[j] = mass / len(filled)
+        n, n_i = sum(p), sum(counts[:i])
+        divergence = 0.0
+        for j in range(i):
+            if p[j] == 0:
+                continue
+            if q[j] == 0:
+                divergence = math.inf
+                break
+            divergence += p[j] / n * math.log((p[j] / n) / (q[j] / n_i))
+        found.append(divergence)
+    return found
+
+
+COUNTS = st.lists(st.integers(0, 9), min_size=2, max_size=40).filter(lambda c: c[-1] > 0)
+
+
+@given(COUNTS, st.data())
+def test_every_divergence_is_that_of_the_rule_read_literally(counts, data) -> None:
+    levels = data.draw(st.integers(2, len(counts)))
+    np.testing.assert_allclose(
+        divergences(np.array([counts]), levels)[0], literal(counts, levels), rtol=1e-9, atol=1e-12
+    )
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(20, 200))
+@settings(max_examples=30)
+def test_no_threshold_has_less_divergence_than_the_one_chosen(seed, bits, bins) -> None:
+    x = np.random.default_rng(seed).standard_t(3, 500).astype(np.float32)
+    x[::7] = 0
+    y = np.abs(x[x != 0]).astype(np.float64)
+    top, B, L = y.max(), min(bins, len(x)), 2 ** (bits - 1)
+    counts = [0] * B
+    for value in y.tolist():
+        counts[min(int(value / top * B), B - 1)] += 1
+    high = (2 ** (bits - 1) - 1) * kl(x, QuantSpec(bits=bits), bins).scale.item()
+    i = round(high / top * B)
+    assert high == pytest.approx(i * top / B, rel=1e-6)  # the edge of a bin
+    by_loop = literal(counts, L) if L < B else [0.0] * B
+    assert by_loop[i - L] <= min(by_loop) + 1e-12
+
+
+def test_the_divergence_is_zero_only_where_groups_are_even_and_nothing_is_cut() -> None:
+    even = np.array([[4, 4, 2, 2]])
+    assert divergences(even, 2)[0, -1] == pytest.approx(0, abs=1e-15)
+    assert (divergences(even, 2)[0, :-1] > 0).all()
+
+
+def test_an_empty_group_beside_outliers_is_infinite() -> None:
+    assert divergences(np.array([[5, 0, 0, 1]]), 2)[0, 0] == np.inf
+
+
+def test_each_side_has_the_levels_that_minmax_gives_it() -> None:
+    x = np.random.default_rng(0).normal(0.5, 1, 20_000).astype(np.float32)
+    spec = QuantSpec(bits=6, signed=False, symmetric=False)
+    z = int(minmax(x, spec).zero_point)
+    ends = [
+        float(threshold(np.maximum(side, 0)[None], L)[0])
+        for side, L in ((-x, z + 1), (x, 63 - z + 1))
+    ]
+    assert kl(x, spec).scale.item() == pytest.approx(sum(ends) / 63, rel=1e-6)
+
+
+def test_as_many_levels_as_bins_see_no_rounding_and_keep_the_whole_range() -> None:
+    x = np.random.default_rng(1).standard_t(2, 5000)
+    assert kl(x, QuantSpec(bits=12)).scale == minmax(x, QuantSpec(bits=12)).scale
+    assert kl(x, QuantSpec(bits=8), bins=128).scale == minmax(x, QuantSpec(bits=8)).scale
+
+
+def test_outliers_are_cut_and_a_uniform_sample_is_not() -> None:
+    rng = np.random.default_rng(2)
+    tails = np.append(rng.normal(0, 1, 100_000), [25.0, -30.0])
+    assert 127 * kl(tails, QuantSpec()).scale.item() < 6
+    even = rng.uniform(-1, 1, 100_000)
+    assert 127 * kl(even, QuantSpec()).scale.item() > 0.98
+
+
+def test_a_short_row_has_no_more_bins_than_values() -> None:
+    W = np.random.default_rng(3).normal(0, 1, (3, 40)).astype(np.float32)
+    found = kl(W, QuantSpec(bits=3, granularity=PerAxis(0)))
+    assert (
+        found.scale.tolist() == kl(W, QuantSpec(bits=3, granularity=PerAxis(0)), 40).scale.tolist()
+    )
