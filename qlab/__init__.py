@@ -13,6 +13,7 @@ _ROOMS = (
     "core",
     "metrics",
     "ranges",
+    "codebooks",
     "ptq",
     "pruning",
     "distillation",
