@@ -32,6 +32,7 @@ from qlab.live.worker import Task, Worker, finish
 
 log = logging.getLogger("qlab.live")
 
+LOADING = 4.0  # seconds that idle work leaves to a page that loads, unless it says hello sooner
 RESULTS = 512  # kept by state; a result holds what is drawn, not the arrays behind it
 
 
@@ -107,6 +108,7 @@ class Instrument(ipw.VBox):
             },
             on_link=self._follow,
             on_open=lambda text: self.say(" ".join(self.state.from_json(text))),
+            on_hello=self.worker.release,
             on_density=lambda: self.worker.plan(self.plan(self.state.copy())),
             on_error=self.fail,
         )
@@ -123,6 +125,8 @@ class Instrument(ipw.VBox):
             link = link_of_the_page(self.worker.work)  # may wait for a visitor: last
         if link:
             self._follow(link)
+        if self.page.app:
+            self.worker.hold(LOADING)
 
     # -- what a subclass writes ----------------------------------------------------
 

@@ -37,6 +37,8 @@ class Page(anywidget.AnyWidget):
         Called once with the page's query string, from a page that has one.
     on_open
         Called with the text of a settings file that the visitor opened.
+    on_hello
+        Called when a page is there, before what follows from its link or its screen.
     on_density
         Called when the screen turns out to have another pixel density.
     on_error
@@ -60,13 +62,14 @@ class Page(anywidget.AnyWidget):
         files: dict[str, Maker],
         on_link: Callable[[str], None],
         on_open: Callable[[str], None],
+        on_hello: Callable[[], None],
         on_density: Callable[[], None],
         on_error: Callable[[Exception], None],
     ) -> None:
         super().__init__(app=in_voila(), maker=maker)
         self._copies, self._files = copies, files
         self._on_link, self._on_open = on_link, on_open
-        self._on_density, self._on_error = on_density, on_error
+        self._on_hello, self._on_density, self._on_error = on_hello, on_density, on_error
         self._linked = False
         self.here = False  # a page said hello: it can be shown pictures
         self.density = 1.0
@@ -120,6 +123,7 @@ class Page(anywidget.AnyWidget):
 
     def _greet(self, message: dict[str, Any]) -> None:
         self.here = True
+        self._on_hello()
         density, search = message.get("density"), message.get("search")
         if isinstance(density, int | float) and 1 <= density <= 4:
             before, self.density = self.density, 2.0 if density > 1.25 else 1.0

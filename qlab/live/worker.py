@@ -67,6 +67,19 @@ class Worker:
         """Say that the hand moved: idle work waits until it has rested."""
         self._touched = time.perf_counter()
 
+    def hold(self, seconds: float | int) -> None:
+        """Start nothing for so long: a page is loading, and needs the processor."""
+        self._touched = time.perf_counter() + seconds
+
+    def release(self) -> None:
+        """Start as after any touch, whatever was held: the page is there."""
+        with self.lock:
+            self.touch()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._wake()
+
     def plan(self, tasks: Iterable[Task]) -> None:
         """Drop what was planned and take these tasks, most urgent first; made when due."""
         with self.lock:

@@ -139,6 +139,21 @@ def test_a_loop_that_ended_does_not_keep_the_work_of_the_next():
     assert seen == [("b", 0)]
 
 
+def test_held_work_starts_when_it_is_released_and_not_before():
+    async def visit():
+        seen, worker = [], Worker()
+        worker.hold(60)
+        worker.plan([steps(1, seen, "a")])
+        await asyncio.sleep(2 * REST)
+        before = list(seen)
+        worker.release()
+        while not worker.idle:
+            await asyncio.sleep(0.005)
+        return before, seen
+
+    assert asyncio.run(asyncio.wait_for(visit(), 10)) == ([], [("a", 0)])
+
+
 def test_stop_drops_everything():
     async def visit():
         seen, worker = [], Worker()
