@@ -10,7 +10,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, equation 1.
 """
 
 import numpy as np
-from jaxtyping import Float, Float32, Int, Int32
+from jaxtyping import Float, Float32, Int32, Integer
 
 from qlab.core.arrays import finite32
 from qlab.core.rounding import Rounding, nearest
@@ -65,7 +65,7 @@ def quantize(
     return _codes("quantize", x, qparams, rounding).astype(np.int32)
 
 
-def dequantize(q: Int[np.ndarray, "*shape"], qparams: QParams) -> Float32[np.ndarray, "*shape"]:
+def dequantize(q: Integer[np.ndarray, "*shape"], qparams: QParams) -> Float32[np.ndarray, "*shape"]:
     """Codes to real numbers, equation 2.
 
     Parameters

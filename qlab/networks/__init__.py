@@ -18,6 +18,8 @@ total                            431,080  2,293,000
 
 from qlab.networks.architectures import ARCHITECTURES, build, mlp
 from qlab.networks.files import read, save
+from qlab.networks.integer import Counts, IntegerNetwork
+from qlab.networks.integer_layers import IntegerLayer, LayerRun
 from qlab.networks.layers import (
     Conv2d,
     FakeQuantize,
@@ -37,6 +39,7 @@ from qlab.networks.quantization import (
     quantize_weights,
     without_fake_quantize,
 )
+from qlab.networks.requantize import REQUANTIZATIONS
 from qlab.networks.shrinking import shrink
 from qlab.networks.students import StudentRun, mean_error, stored_student, student_runs
 from qlab.networks.summary import Row, Summary
@@ -44,11 +47,16 @@ from qlab.networks.trained import card, load, names
 
 __all__ = [
     "ARCHITECTURES",
+    "REQUANTIZATIONS",
     "ZOO",
     "Conv2d",
+    "Counts",
     "FakeQuantize",
     "Flatten",
+    "IntegerLayer",
+    "IntegerNetwork",
     "Layer",
+    "LayerRun",
     "Linear",
     "MaxPool2d",
     "Network",

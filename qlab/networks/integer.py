@@ -1,0 +1,460 @@
+"""Integer-only inference: from the codes of an image to the codes of its logits, without a float.
+
+    q₀ = quantize(image)      qₖ₊₁ = layerₖ(qₖ)      logits = dequantize(q_K)               (1)
+
+Only the two doors of eq. (1) know real numbers. Between them there are int8 or uint8 codes, int32
+accumulators and biases, and a product and a shift for each code (`qlab.networks.requantize`).
+NumPy has no 8-bit matrix product, so codes are widened to int32 and multiplied by `einsum`; on one
+core this takes a few times as long as float32 BLAS. `python -m benchmarks integer` measures it.
+
+The network that is simulated in floats, `IntegerNetwork.simulated`, has the same grids. With
+scales that are powers of two and sums below 2^24 both give the same codes; else a code may differ
+by one where a float32 rounds to the other side of a tie.
+
+Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:1806.08342.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, Integer
+
+from qlab import core, ranges
+from qlab.core import PerAxis, QParams, QuantSpec
+from qlab.networks.integer_layers import (
+    IntegerLayer,
+    LayerRun,
+    bias_codes,
+    check_weights,
+    code_type,
+    largest_codes,
+    room_for_bias,
+)
+from qlab.networks.layers import (
+    WEIGHTED,
+    Conv2d,
+    FakeQuantize,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+)
+from qlab.networks.network import Network
+from qlab.networks.quantization import Chooser, Quantized, without_fake_quantize
+from qlab.networks.quantization import activations as entering_each
+
+WEIGHTS = QuantSpec(bits=8, granularity=PerAxis(0))
+ACTIVATIONS = QuantSpec(bits=8, signed=False, symmetric=False)
+LOGITS = QuantSpec(bits=16, symmetric=False)  # 8 bits would tie logits, and ties cost accuracy
+BATCH = 32  # images: the widened windows of LeNet-5 stay near the cache
+
+Codes = Integer[np.ndarray, "n *shape"]
+Leaving = Integer[np.ndarray, "n *out"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What one layer did to many images.
+
+    Parameters
+    ----------
+    accumulators
+        How many sums there were.
+    overflows
+        Those that did not fit in the accumulator.
+    saturated
+        Codes that were clipped to the grid.
+    lowest, highest
+        The accumulators that were farthest from 0.
+    reach
+        What the weights could reach at most, for any image.
+    """
+
+    accumulators: int = 0
+    overflows: int = 0
+    saturated: int = 0
+    lowest: int = 0
+    highest: int = 0
+    reach: int = 0
+
+    @property
+    def peak(self) -> int:
+        """The largest accumulator, sign aside."""
+        return max(self.highest, -self.lowest)
+
+    @property
+    def bits(self) -> int:
+        """Bits of the smallest register, in two's complement, that holds them all."""
+        return max(self.highest, ~self.lowest).bit_length() + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class IntegerNetwork:
+    """A network whose arithmetic is integer-only, eq. (1).
+
+    Parameters
+    ----------
+    simulated
+        The same grids in floats: `FakeQuantize` before each layer that holds weights and at the
+        end, weights and biases on their grids.
+    layers
+        What is applied to codes, in this order; rectifiers behind weights are part of their layer.
+    entering, leaving
+        The grids of the image and of the logits.
+
+    Examples
+    --------
+    >>> import qlab
+    >>> mnist, net = qlab.data.load("mnist"), qlab.networks.load("lenet_300_100")
+    >>> small = IntegerNetwork.from_calibration(net, mnist.calibration)
+    >>> small
+    IntegerNetwork('lenet_300_100', 3 integer layers, requantization='half_even')
+    >>> small.predict(mnist.test[:2].images).argmax(axis=1)
+    array([7, 2])
+    >>> small.codes(small.encode(mnist.test[:1].images)).dtype
+    dtype('int16')
+    """
+
+    simulated: Network
+    layers: tuple[IntegerLayer | Layer, ...]
+    entering: QParams
+    leaving: QParams
+
+    @classmethod
+    def from_calibration(
+        cls,
+        net: Network,
+        calibration: Chooser,
+        weights: QuantSpec = WEIGHTS,
+        activations: QuantSpec = ACTIVATIONS,
+        method: Callable[..., QParams] = ranges.minmax,
+        *,
+        weight_method: Callable[..., QParams] = ranges.minmax,
+        logits: QuantSpec = LOGITS,
+        requantization: str = "half_even",
+        accumulator_bits: int = 32,
+    ) -> "IntegerNetwork":
+        """Choose every grid and convert.
+
+        Parameters
+        ----------
+        net
+            In floats; `FakeQuantize` layers that it has are ignored.
+        calibration
+            Images that the ranges of activations and logits are chosen from.
+        weights
+            At most 8 bits, `PerTensor` or `PerAxis(0)`.
+        activations
+            At most 8 bits, `PerTensor`.
+        method, weight_method
+            From `qlab.ranges.METHODS`.
+        logits
+            At most 16 bits.
+        requantization
+            One of `REQUANTIZATIONS`.
+        accumulator_bits
+            2 to 32.
+
+        Returns
+        -------
+        IntegerNetwork
+            `net` is left as it is.
+
+        Raises
+        ------
+        ValueError
+            If `calibration` is a test split or empty, or a spec does not fit integer arithmetic.
+        """
+        net = without_fake_quantize(net)
+        x, _ = calibration.for_choosing("calibrate an integer network")
+        if len(x) == 0:
+            raise ValueError("from_calibration: calibration must hold images, got none.")
+        entering = {name: method(a, activations) for name, a in entering_each(net, x).items()}
+        qparams = {}
+        for name, W in net.weights.items():
+            check_weights(name, weights, W.ndim)
+            chosen = weight_method(W, weights)
+            qparams[name] = room_for_bias(chosen, net.biases[name], entering[name])
+        codes = {name: core.quantize(W, qparams[name]) for name, W in net.weights.items()}
+        return cls.from_quantized(
+            Quantized(net, qparams, codes),
+            entering,
+            method(net.predict(x), logits),
+            requantization=requantization,
+            accumulator_bits=accumulator_bits,
+        )
+
+    @classmethod
+    def from_quantized(
+        cls,
+        quantized: Quantized,
+        entering: Mapping[str, QParams],
+        leaving: QParams,
+        *,
+        requantization: str = "half_even",
+        accumulator_bits: int = 32,
+    ) -> "IntegerNetwork":
+        """Convert weights that are codes already, however they were found.
+
+        Parameters
+        ----------
+        quantized
+            With codes for every layer that holds weights.
+        entering
+            The grid of what enters each of them, by its name.
+        leaving
+            The grid of the logits.
+        requantization, accumulator_bits
+            As for `from_calibration`.
+
+        Returns
+        -------
+        IntegerNetwork
+            With the biases rounded to 32 bits.
+
+        Raises
+        ------
+        ValueError
+            If a layer has no codes or no grid, or the network has no layer with weights.
+        """
+        net = without_fake_quantize(quantized.network)
+        _check_complete(net, quantized, entering)
+        grids = [*(entering[name] for name in net.weights), leaving]
+        layers = _converted(net, quantized, grids, requantization, accumulator_bits)
+        return cls(_simulated(net, layers, leaving), layers, grids[0], leaving)
+
+    def __repr__(self) -> str:
+        held = list(self._integer_layers())
+        return (
+            f"IntegerNetwork({self.simulated.name!r}, {len(held)} integer layers, "
+            f"requantization={held[0].requantization!r})"
+        )
+
+    def predict(self, images: Float[np.ndarray, "n *shape"]) -> Float32[np.ndarray, "n out"]:
+        """Return the logits of images, eq. (1); floats only at the two doors.
+
+        Parameters
+        ----------
+        images
+            (N, C, H, W) in [0, 1], as they come from `qlab.data`.
+
+        Returns
+        -------
+        np.ndarray
+            float32 (N, classes), on the grid of the logits.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Network.predict`.
+        """
+        return core.dequantize(self.codes(self.encode(images)), self.leaving)
+
+    def encode(self, images: Float[np.ndarray, "n *shape"]) -> Codes:
+        """Return the codes of images: the door in."""
+        images = self.simulated.run(images, 0, 0)  # checked, unchanged
+        return core.quantize(images, self.entering).astype(code_type(self.entering.spec))
+
+    def codes(self, q: Codes) -> Leaving:
+        """Return the codes of the logits; integers from the first line to the last.
+
+        Parameters
+        ----------
+        q
+            What `encode` returned.
+
+        Returns
+        -------
+        np.ndarray
+            int16, or the type of `leaving`; the largest code is the largest logit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `q` holds no integers, codes outside the grid, or the wrong shape.
+        """
+        q = self._checked(q)
+        batches = [self._forward(q[k : k + BATCH]) for k in range(0, max(len(q), 1), BATCH)]
+        return np.concatenate(batches)
+
+    def run(self, q: Codes) -> tuple[LayerRun, ...]:
+        """Return what happened in each integer layer: for one image or a few.
+
+        Parameters
+        ----------
+        q
+            What `encode` returned; the accumulators of all of them are kept.
+
+        Returns
+        -------
+        tuple
+            One record a layer that holds weights; the last one's codes are those of the logits.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `codes`.
+        """
+        return tuple(self._traced(self._checked(q)))
+
+    def count(self, images: Float[np.ndarray, "n *shape"]) -> dict[str, Counts]:
+        """Return by layer how often accumulators overflowed and codes saturated.
+
+        Parameters
+        ----------
+        images
+            As for `predict`.
+
+        Returns
+        -------
+        dict
+            `Counts` by the layer's name.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Network.predict`.
+        """
+        q = self.encode(images)
+        counts = {k.name: Counts(reach=k.reach) for k in self._integer_layers()}
+        for k in range(0, len(q), BATCH):
+            for done in self._traced(q[k : k + BATCH]):
+                old = counts[done.name]
+                counts[done.name] = Counts(
+                    accumulators=old.accumulators + done.accumulators.size,
+                    overflows=old.overflows + done.overflows,
+                    saturated=old.saturated + done.saturated,
+                    lowest=min(old.lowest, int(done.accumulators.min())),
+                    highest=max(old.highest, int(done.accumulators.max())),
+                    reach=old.reach,
+                )
+        return counts
+
+    def _integer_layers(self) -> Iterator[IntegerLayer]:
+        return (layer for layer in self.layers if isinstance(layer, IntegerLayer))
+
+    def _forward(self, q: Codes) -> Leaving:
+        for layer in self.layers:
+            q = layer.forward(q) if isinstance(layer, IntegerLayer) else self._moved(layer, q)
+        return q
+
+    def _traced(self, q: Codes) -> Iterator[LayerRun]:
+        for layer in self.layers:
+            if isinstance(layer, IntegerLayer):
+                done = layer.trace(q)
+                yield done
+                q = done.codes
+            else:
+                q = self._moved(layer, q)
+
+    def _moved(self, layer: Layer, q: Codes) -> Leaving:
+        """Apply a layer without weights to codes: larger codes are larger values."""
+        if isinstance(layer, MaxPool2d):
+            return largest_codes(q, layer.size)
+        if isinstance(layer, ReLU):  # of the image itself: all others are part of their layer
+            return np.maximum(q, int(self.entering.zero_point))
+        return q.reshape(len(q), math.prod(q.shape[1:]))
+
+    def _checked(self, q: Codes) -> Codes:
+        spec, shape = self.entering.spec, self.simulated.input_shape
+        if not (isinstance(q, np.ndarray) and np.issubdtype(q.dtype, np.integer)):
+            got = q.dtype if isinstance(q, np.ndarray) else type(q).__name__
+            raise TypeError(
+                f"{self.simulated.name}: codes must be an integer array, got {got}. "
+                "Images become codes by .encode(images)."
+            )
+        if q.shape[1:] != shape:
+            raise ValueError(
+                f"{self.simulated.name}: codes must be (N, {', '.join(map(str, shape))}), "
+                f"got {q.shape}."
+            )
+        if q.size and not (spec.quant_min <= q.min() and q.max() <= spec.quant_max):
+            raise ValueError(
+                f"{self.simulated.name}: codes must lie in {spec.quant_min} … {spec.quant_max}, "
+                f"got {q.min()} … {q.max()}."
+            )
+        return q
+
+
+def _check_complete(net: Network, quantized: Quantized, entering: Mapping[str, QParams]) -> None:
+    """Refuse a network that would need a float somewhere."""
+    if not net.weights:
+        raise ValueError(f"IntegerNetwork: {net.name} must have a layer with weights, got none.")
+    for part, held in (("codes", quantized.codes), ("a grid of what enters it", entering)):
+        missing = [name for name in net.weights if name not in held]
+        if missing:
+            raise ValueError(
+                f"IntegerNetwork: each layer must have {part}, got none for {missing[0]!r}."
+            )
+    unknown = [k for k in net.layers if not isinstance(k, (*WEIGHTED, MaxPool2d, ReLU, Flatten))]
+    if unknown:
+        raise ValueError(
+            f"IntegerNetwork: {unknown[0].name!r} has no integer arithmetic, got a "
+            f"{type(unknown[0]).__name__}."
+        )
+
+
+def _converted(
+    net: Network,
+    quantized: Quantized,
+    grids: list[QParams],
+    requantization: str,
+    accumulator_bits: int,
+) -> tuple[IntegerLayer | Layer, ...]:
+    """Replace layers with weights by integer ones, with the rectifiers behind them."""
+    layers: list[IntegerLayer | Layer] = []
+    place = {name: k for k, name in enumerate(net.weights)}
+    rectified = _rectified(net)
+    for layer in net.layers:
+        if isinstance(layer, Linear | Conv2d):
+            name, k = layer.name, place[layer.name]
+            by_row = quantized.qparams[name]
+            layers.append(
+                IntegerLayer(
+                    name=name,
+                    codes=quantized.codes[name],
+                    bias=bias_codes(name, layer.bias, grids[k], by_row),
+                    entering=grids[k],
+                    weight=by_row,
+                    leaving=grids[k + 1],
+                    rectified=name in rectified,
+                    stride=layer.stride if isinstance(layer, Conv2d) else 1,
+                    padding=layer.padding if isinstance(layer, Conv2d) else 0,
+                    requantization=requantization,
+                    accumulator_bits=accumulator_bits,
+                )
+            )
+        elif not (isinstance(layer, ReLU) and any(isinstance(k, IntegerLayer) for k in layers)):
+            layers.append(layer)
+    return tuple(layers)
+
+
+def _rectified(net: Network) -> set[str]:
+    """Return the layers with weights that a rectifier follows; pooling between them commutes."""
+    found, last = set(), None
+    for layer in net.layers:
+        if isinstance(layer, WEIGHTED):
+            last = layer.name
+        elif isinstance(layer, ReLU) and last is not None:
+            found.add(last)
+    return found
+
+
+def _simulated(net: Network, layers: tuple[IntegerLayer | Layer, ...], leaving: QParams) -> Network:
+    """Return the same grids in floats, weights and biases on them."""
+    held = {k.name: k for k in layers if isinstance(k, IntegerLayer)}
+    weights = {name: core.dequantize(k.codes, k.weight) for name, k in held.items()}
+    biases = {
+        name: (k.bias * (k.entering.scale * k.weight.scale.astype(np.float64))).astype(np.float32)
+        for name, k in held.items()
+    }
+    described: list[Layer] = []
+    for layer in net.with_weights(weights, biases).layers:
+        if layer.name in held:
+            described.append(FakeQuantize(f"{layer.name}_input", held[layer.name].entering))
+        described.append(layer)
+    described.append(FakeQuantize("logits", leaving))
+    return net.with_layers(described)
