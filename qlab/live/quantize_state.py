@@ -19,6 +19,10 @@ GRANULARITIES: dict[str, tuple[str, core.Granularity]] = {
     "group": ("One scale for 64 weights", PerGroup(64)),
 }
 METHOD_NAMES = {"minmax": "Smallest to largest", "percentile": "99.9th percentile", "mse": "MSE"}
+METHOD_NAMES |= {"ema": "Moving average", "sigma": "Mean ± 3σ", "kl": "KL (entropy)"}
+METHOD_NAMES |= {"aciq": "ACIQ, Laplace", "aciq_gauss": "ACIQ, Gauss"}
+METHOD_NAMES |= {"histogram_mapping": "Histogram mapping"}
+METHOD_NAMES |= {"least_squares_mapping": "Least-squares mapping"}
 ROUNDING_NAMES = {"nearest": "To nearest, ties to even", "toward_zero": "Toward zero"}
 ROUNDING_NAMES |= {"floor": "Down (floor)", "stochastic": "Stochastic"}
 
