@@ -16,7 +16,19 @@ fc2      Linear           10       5,010      5,000
 total                            431,080  2,293,000
 """
 
+from qlab.networks.allocation import Allocation, exact, front, greedy, quantize_mixed, uniform
 from qlab.networks.architectures import ARCHITECTURES, build, mlp
+from qlab.networks.choosing import Candidate, Choice, candidates, choose
+from qlab.networks.criteria import (
+    Criterion,
+    Outcome,
+    cross_entropy,
+    divergence,
+    error_rate,
+    fewest_bytes,
+    output_error,
+)
+from qlab.networks.dynamic import DynamicQuantize, dynamic_ranges, quantize_dynamically
 from qlab.networks.files import read, save
 from qlab.networks.integer import Counts, IntegerNetwork
 from qlab.networks.integer_layers import IntegerLayer, LayerRun
@@ -40,6 +52,7 @@ from qlab.networks.quantization import (
     without_fake_quantize,
 )
 from qlab.networks.requantize import REQUANTIZATIONS
+from qlab.networks.sensitivity import Sensitivity, bit_operations, layer_bytes, sensitivity
 from qlab.networks.shrinking import shrink
 from qlab.networks.students import StudentRun, mean_error, stored_student, student_runs
 from qlab.networks.summary import Row, Summary
@@ -49,8 +62,13 @@ __all__ = [
     "ARCHITECTURES",
     "REQUANTIZATIONS",
     "ZOO",
+    "Allocation",
+    "Candidate",
+    "Choice",
     "Conv2d",
     "Counts",
+    "Criterion",
+    "DynamicQuantize",
     "FakeQuantize",
     "Flatten",
     "IntegerLayer",
@@ -60,27 +78,46 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Network",
+    "Outcome",
     "Quantized",
     "ReLU",
     "Row",
+    "Sensitivity",
     "StudentRun",
     "Summary",
     "activations",
+    "bit_operations",
     "build",
+    "candidates",
     "card",
+    "choose",
+    "cross_entropy",
+    "divergence",
+    "dynamic_ranges",
+    "error_rate",
+    "exact",
     "fake_quantize_inputs",
+    "fewest_bytes",
+    "front",
+    "greedy",
+    "layer_bytes",
     "load",
     "mean_error",
     "mlp",
     "names",
+    "output_error",
     "prune",
     "quantize_activations",
+    "quantize_dynamically",
+    "quantize_mixed",
     "quantize_weights",
     "read",
     "save",
+    "sensitivity",
     "shrink",
     "stored_student",
     "student_runs",
+    "uniform",
     "without_fake_quantize",
 ]
 

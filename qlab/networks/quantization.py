@@ -17,6 +17,7 @@ from jaxtyping import Float32, Int32
 
 from qlab import core, ranges
 from qlab.core import QParams, QuantSpec, Rounding
+from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.layers import WEIGHTED, FakeQuantize, Layer
 from qlab.networks.network import Network
 
@@ -204,9 +205,11 @@ def without_fake_quantize(net: Network) -> Network:
     Parameters
     ----------
     net
-        As ``quantize_activations`` makes it, or any other.
+        As ``quantize_activations`` or ``quantize_dynamically`` makes it, or any other.
     """
-    return net.with_layers([k for k in net.layers if not isinstance(k, FakeQuantize)])
+    return net.with_layers(
+        [k for k in net.layers if not isinstance(k, FakeQuantize | DynamicQuantize)]
+    )
 
 
 def activations(net: Network, images: Float32[np.ndarray, "n c h w"]) -> dict[str, np.ndarray]:

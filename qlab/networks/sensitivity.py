@@ -1,0 +1,221 @@
+"""Which layer minds fewer bits: quantize one at a time, and see what the network loses.
+
+    Δ(l, b) = criterion(layer l at b bits, all others float) − criterion(float)           (1)
+    cost(l, b)   bytes: codes, scales, zero points and bias of layer l                     (2)
+                 or bit operations of one image: MACs of l · b · activation bits             (3)
+
+Measured on calibration images, since the table decides how bits are given out.
+
+Source: Dong et al. 2019, arXiv:1905.03696, section 3 (sensitivity decides bits); (3) counts as
+Baskin et al. 2018, arXiv:1804.10969, does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from qlab import core, ranges
+from qlab.core import Granularity, PerTensor, QuantSpec
+from qlab.networks.criteria import Criterion, Outcome, cross_entropy
+from qlab.networks.network import Network
+from qlab.networks.quantization import Chooser, RangeMethod, quantize_weights
+
+BITS = (2, 3, 4, 5, 6, 8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sensitivity:
+    """What each layer loses and costs at each number of bits.
+
+    Parameters
+    ----------
+    layers
+        Names, in the order of the network.
+    bits
+        Ascending.
+    loss
+        Δ of equation 1; may be negative, by chance or because rounding happens to help.
+    cost
+        Whole numbers, equation 2 or 3.
+    unit
+        Of the cost: "bytes" or "bit operations".
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not go together, bits that do not ascend, a loss that is not finite, a
+        cost below 0.
+
+    Examples
+    --------
+    >>> table = Sensitivity(("fc1", "fc2"), (2, 4), np.array([[0.5, 0.1], [0.3, 0.0]]),
+    ...                     np.array([[100, 200], [10, 20]]))
+    >>> print(table)
+    layer      2 bits     4 bits
+    fc1        0.5000     0.1000
+    fc2        0.3000     0.0000
+    """
+
+    layers: tuple[str, ...]
+    bits: tuple[int, ...]
+    loss: Float[np.ndarray, "rows columns"]
+    cost: Int[np.ndarray, "rows columns"]
+    unit: str = "bytes"
+
+    def __post_init__(self) -> None:
+        shape = (len(self.layers), len(self.bits))
+        if 0 in shape or self.loss.shape != shape or self.cost.shape != shape:
+            raise ValueError(
+                f"Sensitivity: loss and cost must have a row a layer and a column a number of "
+                f"bits, {shape}, got {self.loss.shape} and {self.cost.shape}."
+            )
+        if list(self.bits) != sorted(set(self.bits)):
+            raise ValueError(f"Sensitivity: bits must ascend, got bits={self.bits}.")
+        if not np.isfinite(self.loss).all() or (self.cost < 0).any():
+            raise ValueError("Sensitivity: loss must be finite and cost at least 0, got others.")
+
+    def __str__(self) -> str:
+        head = "layer " + "".join(f"{b:>6} bits" for b in self.bits)
+        rows = [
+            f"{name:<6}" + "".join(f"{value:>11.4f}" for value in row)
+            for name, row in zip(self.layers, self.loss, strict=True)
+        ]
+        return "\n".join([head, *rows])
+
+
+def sensitivity(
+    net: Network,
+    calibration: Chooser,
+    bits: Sequence[int] = BITS,
+    criterion: Criterion = cross_entropy,
+    method: RangeMethod = ranges.mse,
+    granularity: Granularity = PerTensor(),
+    symmetric: bool = True,
+) -> Sensitivity:
+    """Quantize each layer alone at each number of bits, equation 1.
+
+    Parameters
+    ----------
+    net
+        Left as it is.
+    calibration
+        Images that may choose, such as ``mnist.calibration``.
+    bits
+        Numbers of bits to try, 1 … 16, in any order.
+    criterion
+        One of `qlab.networks.criteria`, or your own.
+    method, granularity, symmetric
+        How weights are quantized: the same for all layers.
+
+    Returns
+    -------
+    Sensitivity
+        With the cost in bytes; ``bit_operations`` gives the other one.
+
+    Raises
+    ------
+    ValueError
+        If `calibration` is a test split or empty, or `bits` is.
+
+    Notes
+    -----
+    Layers before the quantized one are run once: their activations are kept.
+
+    Examples
+    --------
+    >>> import qlab
+    >>> net, mnist = qlab.networks.load("mlp_784_128_10"), qlab.data.load("mnist")
+    >>> table = sensitivity(net, mnist.calibration[:100], bits=[2, 8])
+    >>> table.layers, table.bits
+    (('fc1', 'fc2'), (2, 8))
+    >>> bool((table.loss[:, 0] > table.loss[:, 1]).all())
+    True
+    """
+    images, labels = calibration.for_choosing("scan how sensitive layers are")
+    if len(images) == 0:
+        raise ValueError("sensitivity: calibration must hold images, got none.")
+    widths = tuple(sorted(set(bits)))
+    if not widths:
+        raise ValueError("sensitivity: bits must name at least one number of bits, got none.")
+    reference = net.predict(images)
+    at_float = criterion(Outcome(reference, reference, labels))
+    loss = np.empty((len(net.weights), len(widths)))
+    cost = np.empty(loss.shape, np.int64)
+    entering, start = images, 0
+    for k, name in enumerate(net.weights):
+        entering, start = net.run(entering, start, net.index(name)), net.index(name)
+        for j, b in enumerate(widths):
+            spec = QuantSpec(bits=b, symmetric=symmetric, granularity=granularity)
+            small = quantize_weights(net, spec, method, layers=[name])
+            logits = small.network.run(entering, start)
+            loss[k, j] = criterion(Outcome(logits, reference, labels)) - at_float  # (1)
+            cost[k, j] = layer_bytes(net, name, spec)
+    return Sensitivity(tuple(net.weights), widths, loss, cost)
+
+
+def layer_bytes(net: Network, name: str, spec: QuantSpec) -> int:
+    """Return what a layer takes when quantized so, equation 2.
+
+    Parameters
+    ----------
+    net
+        Only shapes matter.
+    name
+        Of a layer with weights.
+    spec
+        Bits, symmetry, granularity.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> layer_bytes(net, "fc2", QuantSpec(bits=4))     # 1,280 codes, a scale, 10 biases
+    684
+    """
+    W = net.weights[name]
+    blocks = int(np.prod(spec.granularity.compact_shape(W.shape), dtype=np.int64))
+    zero_points = 0 if spec.symmetric else core.packed_bytes(blocks, spec.bits)
+    side = 4 * blocks + zero_points + 4 * net.biases[name].size
+    return core.packed_bytes(W.size, spec.bits) + side
+
+
+def bit_operations(net: Network, table: Sensitivity, activation_bits: int = 8) -> Sensitivity:
+    """Return the table with bit operations of one image for its cost, equation 3.
+
+    Parameters
+    ----------
+    net
+        The network that was scanned.
+    table
+        As ``sensitivity`` makes it.
+    activation_bits
+        What a weight is multiplied by has so many bits, 1 … 32.
+
+    Returns
+    -------
+    Sensitivity
+        The same losses.
+
+    Raises
+    ------
+    ValueError
+        If the network lacks a layer of the table, or activation_bits is outside 1 … 32.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> table = Sensitivity(("fc2",), (2, 4), np.zeros((1, 2)), np.zeros((1, 2), int))
+    >>> bit_operations(net, table).cost                      # 1,280 MACs · 2 or 4 · 8
+    array([[20480, 40960]])
+    """
+    if not 1 <= activation_bits <= 32:
+        raise ValueError(
+            f"bit_operations: activation_bits must lie in 1 … 32, got {activation_bits=}."
+        )
+    at = [net.index(name) for name in table.layers]
+    macs = np.array([net.layers[k].macs(net.shapes[k]) for k in at], np.int64)
+    cost = macs[:, None] * np.array(table.bits, np.int64) * activation_bits  # (3)
+    return Sensitivity(table.layers, table.bits, table.loss, cost, "bit operations")
