@@ -29,8 +29,9 @@ def bias_correction(
     spec: QuantSpec,
     *,
     method: Callable[..., QParams] = ranges.mse,
+    after: Callable[..., Repaired] | None = None,
 ) -> Repaired:
-    """Round to nearest and correct the mean of the outputs, equation 2.
+    """Correct the mean of the outputs after rounding to nearest, or after a repair, equation 2.
 
     Parameters
     ----------
@@ -42,11 +43,13 @@ def bias_correction(
         Bits, sign, symmetry; PerTensor, PerAxis(0) or PerGroup(size).
     method
         Where the range comes from, one of ``qlab.ranges.METHODS``.
+    after
+        The repair whose codes are corrected, one of ``qlab.ptq.METHODS``; None rounds to nearest.
 
     Returns
     -------
     repaired
-        Codes of rounding to nearest, and the bias shift that goes with them.
+        The codes, and the bias shift that goes with them.
 
     Raises
     ------
@@ -63,7 +66,10 @@ def bias_correction(
     w = weight_matrix("bias_correction", W)
     x = layer_inputs("bias_correction", X, w.shape[1])
     check_spec("bias_correction", spec, w.shape[1])
-    repaired = rounded(w, method(w, spec))
+    if after is None:
+        repaired = rounded(w, method(w, spec))
+    else:
+        repaired = after(w, x, spec, method=method)
     shift = bias_shift(w, repaired.dequantize(), x)
     return dataclasses.replace(repaired, bias_shift=shift)
 

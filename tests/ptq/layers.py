@@ -16,5 +16,5 @@ def layer(seed: int = 0, out: int = 6, width: int = 8, n: int = 64) -> tuple[np.
     return W, X.astype(np.float32)
 
 
-def spec(bits: int = 3, granularity=PerAxis(0), **rest) -> QuantSpec:  # noqa: B008 (frozen)
+def spec(bits: int = 3, granularity=PerAxis(0), **rest) -> QuantSpec:
     return QuantSpec(bits=bits, granularity=granularity, **rest)
