@@ -23,7 +23,8 @@ import safetensors.numpy
 from jaxtyping import Float, Shaped
 from safetensors import SafetensorError
 
-from qlab import core
+from qlab import core, ranges
+from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.layers import Conv2d, FakeQuantize, Flatten, Layer, Linear, MaxPool2d, ReLU
 from qlab.networks.network import Network
 
@@ -162,6 +163,10 @@ def _describe(layer: Layer) -> tuple[dict[str, Any], Arrays]:
             spec = qparams.spec
             more = {"bits": spec.bits, "signed": spec.signed, "symmetric": spec.symmetric}
             return entry | more, {"scale": qparams.scale, "zero_point": qparams.zero_point}
+        case DynamicQuantize(spec=spec):
+            more = {"bits": spec.bits, "signed": spec.signed, "symmetric": spec.symmetric}
+            rows = isinstance(spec.granularity, core.PerAxis)
+            return entry | more | {"rows": rows, "method": _method_name(layer)}, {}
     raise TypeError(f"save: layer must be one of qlab.networks, got {type(layer).__name__}.")
 
 
@@ -203,17 +208,42 @@ def _rebuild(entry: dict[str, Any], arrays: Arrays) -> Layer:
         case "Flatten":
             layer = Flatten(name)
         case "FakeQuantize":
-            spec = core.QuantSpec(
-                bits=_whole(entry.pop("bits")),
-                signed=bool(entry.pop("signed")),
-                symmetric=bool(entry.pop("symmetric")),
+            layer = FakeQuantize(
+                name, core.QParams(take("scale"), take("zero_point"), _spec(entry))
             )
-            layer = FakeQuantize(name, core.QParams(take("scale"), take("zero_point"), spec))
+        case "DynamicQuantize":
+            rows = core.PerAxis(0) if entry.pop("rows") else core.PerTensor()
+            method = _word(entry.pop("method"))
+            if method not in ranges.METHODS:
+                raise ValueError(f"its layer {name!r} has the unknown method {method!r}")
+            layer = DynamicQuantize(name, _spec(entry, rows), ranges.METHODS[method])
         case _:
             raise ValueError(f"its layer {name!r} is of the unknown kind {kind!r}")
     if entry:
         raise ValueError(f"its layer {name!r} has the unknown field {min(entry)!r}")
     return layer
+
+
+def _spec(
+    entry: dict[str, Any],
+    granularity: core.Granularity = core.PerTensor(),
+) -> core.QuantSpec:
+    return core.QuantSpec(
+        bits=_whole(entry.pop("bits")),
+        signed=bool(entry.pop("signed")),
+        symmetric=bool(entry.pop("symmetric")),
+        granularity=granularity,
+    )
+
+
+def _method_name(layer: DynamicQuantize) -> str:
+    for name, method in ranges.METHODS.items():
+        if method is layer.method:
+            return name
+    raise TypeError(
+        "save: the range method of a DynamicQuantize layer must be one of qlab.ranges.METHODS, "
+        f"got another (name={layer.name!r})."
+    )
 
 
 def _floats(array: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

@@ -114,6 +114,21 @@ def test_a_scale_inside_the_sum_is_refused(granularity) -> None:
         DynamicQuantize("d", QuantSpec(granularity=granularity))
 
 
+@pytest.mark.parametrize("spec", [BATCH, ROW])
+def test_a_file_keeps_how_ranges_are_found_and_refuses_a_method_it_cannot_name(
+    tmp_path, spec
+) -> None:
+    net = quantize_dynamically(networks.load("mlp_784_128_10"), spec, ranges.sigma)
+    again = networks.read(networks.save(net, tmp_path / "d.safetensors"))
+    np.testing.assert_array_equal(again.predict(images(5)), net.predict(images(5)))
+    layer = again.layer("fc1_input")
+    assert isinstance(layer, DynamicQuantize)
+    assert (layer.spec, layer.method) == (spec, ranges.sigma)
+    own = quantize_dynamically(net, spec, lambda x, spec: ranges.minmax(x, spec))
+    with pytest.raises(TypeError, match=r"must be one of qlab\.ranges\.METHODS, got another"):
+        networks.save(own, tmp_path / "own.safetensors")
+
+
 def test_no_images_come_out_as_none() -> None:
     net = quantize_dynamically(build("mlp_784_128_10", np.random.default_rng(0)), BATCH)
     assert net.predict(np.zeros((0, 1, 28, 28), np.float32)).shape == (0, 10)
