@@ -51,6 +51,7 @@ from qlab.networks.quantization import (
     quantize_weights,
     without_fake_quantize,
 )
+from qlab.networks.repairing import repair, unfold
 from qlab.networks.requantize import REQUANTIZATIONS
 from qlab.networks.sensitivity import Sensitivity, bit_operations, layer_bytes, sensitivity
 from qlab.networks.shrinking import shrink
@@ -112,11 +113,13 @@ __all__ = [
     "quantize_mixed",
     "quantize_weights",
     "read",
+    "repair",
     "save",
     "sensitivity",
     "shrink",
     "stored_student",
     "student_runs",
+    "unfold",
     "uniform",
     "without_fake_quantize",
 ]

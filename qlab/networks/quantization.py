@@ -9,7 +9,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:180
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -20,6 +20,7 @@ from qlab.core import QParams, QuantSpec, Rounding
 from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.layers import WEIGHTED, FakeQuantize, Layer
 from qlab.networks.network import Network
+from qlab.ptq import Repaired
 
 RangeMethod = Callable[..., QParams]
 
@@ -45,11 +46,15 @@ class Quantized:
         Scale and zero point of each quantized layer.
     codes
         int32 codes of each quantized layer.
+    repaired
+        What `repair` made of each layer: some methods need more than codes and qparams to come
+        back to weights. Empty where nothing was repaired.
     """
 
     network: Network
     qparams: Mapping[str, QParams]
     codes: Mapping[str, Int32[np.ndarray, "..."]]
+    repaired: Mapping[str, Repaired] = field(default_factory=dict)
 
 
 def quantize_weights(
