@@ -13,7 +13,7 @@ import numpy as np
 
 from qlab.course.exercise import Exercise, Function
 from qlab.course.exercises import exercise
-from qlab.course.panel import Panel, alert, box, button, prose, words
+from qlab.course.panel import Panel, alert, box, button, plain, prose, words
 from qlab.course.record import record
 from qlab.live.instrument import Instrument
 
@@ -119,7 +119,7 @@ class BugHunt(Panel):
         )
         self.toggle.add_class("qlab-hunt-toggle")
         self.toggle.observe(lambda change: self._turn(change["new"]), "value")
-        self.field = ipw.RadioButtons(options=choices, value=None)
+        self.field = ipw.RadioButtons(options=[(plain(c), c) for c in choices], value=None)
         self.field.add_class("qlab-hunt-choices")
         self.button = button("Answer", "qlab-answer", self._submit, primary=True)
         self.note, self.explanation = words("qlab-note"), words("qlab-explanation")

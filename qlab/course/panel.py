@@ -169,6 +169,22 @@ def prose(text: str) -> str:
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text))
 
 
+def plain(text: str) -> str:
+    """Return text without the backticks, for where no HTML can stand: the label of a choice.
+
+    Parameters
+    ----------
+    text
+        As ``prose`` takes it.
+
+    Examples
+    --------
+    >>> plain("`a < b` holds")
+    'a < b holds'
+    """
+    return re.sub(r"`([^`\n]+)`", r"\1", text)
+
+
 def table(caption: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table as HTML, every cell escaped; nothing where there are no rows.
 

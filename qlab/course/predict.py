@@ -17,7 +17,7 @@ from qlab.course.headless import headless
 from qlab.course.lock import lock_of
 from qlab.course.measurement import SCALES, Measurement, measurement
 from qlab.course.number import read_number
-from qlab.course.panel import Panel, alert, box, button, prose, words
+from qlab.course.panel import Panel, alert, box, button, plain, prose, words
 from qlab.course.record import record
 from qlab.live import Choice, Flag, Instrument, Real, Whole
 
@@ -207,7 +207,9 @@ class Prediction(Panel):
 
     def _fields(self) -> list[Any]:
         if self.choices is not None:
-            self.choice: Any = ipw.RadioButtons(options=self.choices, value=None)
+            self.choice: Any = ipw.RadioButtons(
+                options=[(plain(c), c) for c in self.choices], value=None
+            )
             self.choice.add_class("qlab-choice")
             return [self.choice]
         self.number: Any = ipw.Text(placeholder="your number")

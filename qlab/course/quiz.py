@@ -12,7 +12,7 @@ import ipywidgets as ipw
 
 from qlab.course.calibration import figures
 from qlab.course.number import read_number
-from qlab.course.panel import Panel, alert, box, button, prose, words
+from qlab.course.panel import Panel, alert, box, button, plain, prose, words
 from qlab.course.record import record
 
 LONGEST = 5_000  # characters of a text answer
@@ -50,7 +50,7 @@ class Item:
 
     def field(self) -> Any:
         """Make the place for the answer."""
-        return ipw.RadioButtons(options=list(self.options), value=None)
+        return ipw.RadioButtons(options=[(plain(o), o) for o in self.options], value=None)
 
     def read(self, given: Any) -> str:
         """Return the option chosen; ValueError if there is none."""

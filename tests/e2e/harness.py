@@ -110,6 +110,8 @@ class App:
         Requests without an answer, or with one from 400 up.
     hosts
         Every host that anything was asked of.
+    root
+        Where controls, numbers and pictures are looked for: the page, or a part of it.
     """
 
     def __init__(self, context: BrowserContext, server: Server) -> None:
@@ -118,6 +120,7 @@ class App:
         self.failed: list[str] = []
         self.hosts: set[str] = set()
         self.page: Page = context.new_page()
+        self.root: Page | Locator = self.page
         self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.ask(request.url))
@@ -146,11 +149,11 @@ class App:
 
     def control(self, trait: str) -> Locator:
         """Find the control of a trait, by its CSS class."""
-        return self.page.locator(f".qlab-{trait}").first
+        return self.root.locator(f".qlab-{trait}").first
 
     def output(self, name: str) -> Mapping[str, str]:
         """Return a number with all that it carries: value, low, high, n, source; and its text."""
-        found = self.page.locator(f'output.qlab-value[data-name="{name}"]').first
+        found = self.root.locator(f'output.qlab-value[data-name="{name}"]').first
         return found.evaluate("(o) => ({...o.dataset, text: o.textContent})")
 
     def value(self, name: str) -> float:
@@ -159,7 +162,7 @@ class App:
 
     def picture(self, index: int = 0) -> bytes:
         """Return the pixels of a figure, as a PNG."""
-        return self.page.locator("img.qlab-figure, .qlab-figure img").nth(index).screenshot()
+        return self.root.locator("img.qlab-figure, .qlab-figure img").nth(index).screenshot()
 
     def settle(self, rest: float = 0.5, seconds: float = 60) -> None:
         """Wait until no number and no picture changed for a while."""
@@ -205,9 +208,10 @@ class App:
         is_button = control.evaluate("(e) => e.tagName === 'BUTTON'")
         (control if is_button else control.locator("button").first).click()
 
-    def violations(self) -> list[str]:
-        """Return what axe-core finds serious or critical, with the elements concerned."""
-        found = Axe().run(self.page).response["violations"]
+    def violations(self, *within: str) -> list[str]:
+        """Return what axe-core finds serious or critical, everywhere or within some selectors."""
+        where = {"include": [[css] for css in within]} if within else None
+        found = Axe().run(self.page, where).response["violations"]
         return [
             f"{rule['id']}: {rule['help']}: " + "; ".join(node["html"] for node in rule["nodes"])
             for rule in found
