@@ -42,6 +42,8 @@ from qlab.networks.layers import (
     ReLU,
 )
 from qlab.networks.network import Network
+from qlab.networks.onnx import save_onnx, to_onnx
+from qlab.networks.packed import packed_header_bytes, read_packed, save_packed
 from qlab.networks.pruning import prune
 from qlab.networks.quantization import (
     Quantized,
@@ -107,18 +109,23 @@ __all__ = [
     "mlp",
     "names",
     "output_error",
+    "packed_header_bytes",
     "prune",
     "quantize_activations",
     "quantize_dynamically",
     "quantize_mixed",
     "quantize_weights",
     "read",
+    "read_packed",
     "repair",
     "save",
+    "save_onnx",
+    "save_packed",
     "sensitivity",
     "shrink",
     "stored_student",
     "student_runs",
+    "to_onnx",
     "unfold",
     "uniform",
     "without_fake_quantize",

@@ -23,25 +23,16 @@ from jaxtyping import Float, Float32, Integer
 
 from qlab import core, ranges
 from qlab.core import PerAxis, QParams, QuantSpec
+from qlab.networks.integer_conversion import check_complete, converted, float_twin
 from qlab.networks.integer_layers import (
     IntegerLayer,
     LayerRun,
-    bias_codes,
     check_weights,
     code_type,
     largest_codes,
     room_for_bias,
 )
-from qlab.networks.layers import (
-    WEIGHTED,
-    Conv2d,
-    FakeQuantize,
-    Flatten,
-    Layer,
-    Linear,
-    MaxPool2d,
-    ReLU,
-)
+from qlab.networks.layers import Layer, MaxPool2d, ReLU
 from qlab.networks.network import Network
 from qlab.networks.quantization import Chooser, Quantized, without_fake_quantize
 from qlab.networks.quantization import activations as entering_each
@@ -221,10 +212,10 @@ class IntegerNetwork:
             If a layer has no codes or no grid, or the network has no layer with weights.
         """
         net = without_fake_quantize(quantized.network)
-        _check_complete(net, quantized, entering)
+        check_complete(net, quantized, entering)
         grids = [*(entering[name] for name in net.weights), leaving]
-        layers = _converted(net, quantized, grids, requantization, accumulator_bits)
-        return cls(_simulated(net, layers, leaving), layers, grids[0], leaving)
+        layers = converted(net, quantized, grids, requantization, accumulator_bits)
+        return cls(float_twin(net, layers, leaving), layers, grids[0], leaving)
 
     def __repr__(self) -> str:
         held = list(self._integer_layers())
@@ -377,84 +368,3 @@ class IntegerNetwork:
                 f"got {q.min()} … {q.max()}."
             )
         return q
-
-
-def _check_complete(net: Network, quantized: Quantized, entering: Mapping[str, QParams]) -> None:
-    """Refuse a network that would need a float somewhere."""
-    if not net.weights:
-        raise ValueError(f"IntegerNetwork: {net.name} must have a layer with weights, got none.")
-    for part, held in (("codes", quantized.codes), ("a grid of what enters it", entering)):
-        missing = [name for name in net.weights if name not in held]
-        if missing:
-            raise ValueError(
-                f"IntegerNetwork: each layer must have {part}, got none for {missing[0]!r}."
-            )
-    unknown = [k for k in net.layers if not isinstance(k, (*WEIGHTED, MaxPool2d, ReLU, Flatten))]
-    if unknown:
-        raise ValueError(
-            f"IntegerNetwork: {unknown[0].name!r} has no integer arithmetic, got a "
-            f"{type(unknown[0]).__name__}."
-        )
-
-
-def _converted(
-    net: Network,
-    quantized: Quantized,
-    grids: list[QParams],
-    requantization: str,
-    accumulator_bits: int,
-) -> tuple[IntegerLayer | Layer, ...]:
-    """Replace layers with weights by integer ones, with the rectifiers behind them."""
-    layers: list[IntegerLayer | Layer] = []
-    place = {name: k for k, name in enumerate(net.weights)}
-    rectified = _rectified(net)
-    for layer in net.layers:
-        if isinstance(layer, Linear | Conv2d):
-            name, k = layer.name, place[layer.name]
-            by_row = quantized.qparams[name]
-            layers.append(
-                IntegerLayer(
-                    name=name,
-                    codes=quantized.codes[name],
-                    bias=bias_codes(name, layer.bias, grids[k], by_row),
-                    entering=grids[k],
-                    weight=by_row,
-                    leaving=grids[k + 1],
-                    rectified=name in rectified,
-                    stride=layer.stride if isinstance(layer, Conv2d) else 1,
-                    padding=layer.padding if isinstance(layer, Conv2d) else 0,
-                    requantization=requantization,
-                    accumulator_bits=accumulator_bits,
-                )
-            )
-        elif not (isinstance(layer, ReLU) and any(isinstance(k, IntegerLayer) for k in layers)):
-            layers.append(layer)
-    return tuple(layers)
-
-
-def _rectified(net: Network) -> set[str]:
-    """Return the layers with weights that a rectifier follows; pooling between them commutes."""
-    found, last = set(), None
-    for layer in net.layers:
-        if isinstance(layer, WEIGHTED):
-            last = layer.name
-        elif isinstance(layer, ReLU) and last is not None:
-            found.add(last)
-    return found
-
-
-def _simulated(net: Network, layers: tuple[IntegerLayer | Layer, ...], leaving: QParams) -> Network:
-    """Return the same grids in floats, weights and biases on them."""
-    held = {k.name: k for k in layers if isinstance(k, IntegerLayer)}
-    weights = {name: core.dequantize(k.codes, k.weight) for name, k in held.items()}
-    biases = {
-        name: (k.bias * (k.entering.scale * k.weight.scale.astype(np.float64))).astype(np.float32)
-        for name, k in held.items()
-    }
-    described: list[Layer] = []
-    for layer in net.with_weights(weights, biases).layers:
-        if layer.name in held:
-            described.append(FakeQuantize(f"{layer.name}_input", held[layer.name].entering))
-        described.append(layer)
-    described.append(FakeQuantize("logits", leaving))
-    return net.with_layers(described)

@@ -1,0 +1,306 @@
+"""The packed file: as long as promised, the same codes back, and lies refused in one sentence."""
+
+import json
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qlab import data, metrics, networks
+from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec
+from qlab.networks import (
+    Conv2d,
+    FakeQuantize,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    Network,
+    Quantized,
+    ReLU,
+    build,
+    packed_header_bytes,
+    quantize_activations,
+    quantize_weights,
+    read_packed,
+    save,
+    save_packed,
+)
+from tests.strategies import SPECS
+
+ONE_SENTENCE = "read_packed: file must be one that qlab packed"
+
+
+def every_kind() -> Network:
+    rng = np.random.default_rng(0)
+    spec = QuantSpec(bits=5, signed=False, symmetric=False)
+    return Network(
+        "every",
+        (
+            FakeQuantize("in", QParams(np.array(0.1), np.array(2), spec)),
+            Conv2d("c", rng.standard_normal((3, 1, 3, 3)), rng.standard_normal(3), 2, 1),
+            MaxPool2d("p", 2),
+            ReLU("r"),
+            Flatten("f"),
+            Linear("fc", rng.standard_normal((4, 12)), rng.standard_normal(4)),
+        ),
+        (1, 8, 7),
+    )
+
+
+def same(one: Quantized, other: Quantized) -> None:
+    assert list(one.codes) == list(other.codes)
+    for name, codes in one.codes.items():
+        np.testing.assert_array_equal(other.codes[name], codes)
+        assert other.codes[name].dtype == np.int32
+        assert other.qparams[name].spec == one.qparams[name].spec
+        np.testing.assert_array_equal(other.qparams[name].scale, one.qparams[name].scale)
+        np.testing.assert_array_equal(other.qparams[name].zero_point, one.qparams[name].zero_point)
+    x = np.random.default_rng(1).random((3, *one.network.input_shape), np.float32)
+    np.testing.assert_array_equal(other.network.predict(x), one.network.predict(x))
+
+
+@settings(max_examples=60)
+@given(spec=SPECS)
+def test_codes_grids_and_predictions_return_bit_for_bit(spec: QuantSpec, tmp_path_factory) -> None:
+    small = quantize_weights(every_kind(), spec)
+    path = tmp_path_factory.mktemp("packed") / "small.packed"
+    same(small, read_packed(save_packed(small, path)))
+    counted = metrics.bytes_packed(small.network, small.qparams).total
+    assert path.stat().st_size == packed_header_bytes(path) + counted
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("name", ["lenet_300_100", "lenet_5"])
+def test_a_zoo_network_takes_header_and_bytes_packed(name: str, bits: int, tmp_path: Path) -> None:
+    spec = QuantSpec(bits=bits, granularity=PerAxis(0))
+    small = quantize_weights(networks.load(name), spec)
+    path = save_packed(small, tmp_path / "small.packed")
+    counted = metrics.bytes_packed(small.network, small.qparams).total
+    assert path.stat().st_size - counted == packed_header_bytes(path) < 2200
+    same(small, read_packed(path))
+
+
+def test_layers_left_in_floats_and_calibrated_activations_return_too(tmp_path: Path) -> None:
+    calibration = data.load("mnist").calibration[:20]
+    net = quantize_activations(networks.load("lenet_300_100"), calibration, QuantSpec(bits=6))
+    small = quantize_weights(net, QuantSpec(bits=3), layers=["fc1", "fc3"])
+    same(small, read_packed(save_packed(small, tmp_path / "s.packed")))
+
+
+def test_the_same_network_is_packed_into_the_same_bytes(tmp_path: Path) -> None:
+    small = quantize_weights(every_kind(), QuantSpec(bits=3))
+    one, two = (save_packed(small, tmp_path / name).read_bytes() for name in ("a", "b"))
+    assert one == two
+
+
+def test_codes_of_something_else_are_not_saved(tmp_path: Path) -> None:
+    small = quantize_weights(every_kind(), QuantSpec(bits=3))
+    path = tmp_path / "no.packed"
+    with pytest.raises(ValueError, match="of the same layers of the network, got 'c'"):
+        save_packed(Quantized(small.network, small.qparams, {"fc": small.codes["fc"]}), path)
+    with pytest.raises(ValueError, match="codes must have the shape of the weights"):
+        save_packed(
+            Quantized(small.network, small.qparams, small.codes | {"fc": small.codes["fc"].T}), path
+        )
+    with pytest.raises(ValueError, match="codes must lie in -3 … 3, got -4"):
+        off = small.codes | {"fc": small.codes["fc"] * 0 - 4}
+        save_packed(Quantized(small.network, small.qparams, off), path)
+    assert not path.exists()
+
+
+def rewritten(path: Path, change, **spec) -> Path:
+    """Pack a small network whose description or arrays `change` has touched."""
+    small = quantize_weights(every_kind(), QuantSpec(**{"bits": 4, "symmetric": False} | spec))
+    raw = save_packed(small, path).read_bytes()
+    header = json.loads(raw[8 : 8 + struct.unpack("<Q", raw[:8])[0]])
+    about = json.loads(header["__metadata__"]["qlab.packed"])
+    arrays = {name: array.copy() for name, array in safetensors.numpy.load(raw).items()}
+    change(about, about["layers"], arrays)
+    text = json.dumps(about)
+    path.write_bytes(safetensors.numpy.save(arrays, {"qlab.packed": text}))
+    return path
+
+
+def put(name: str, array: np.ndarray):
+    return lambda about, layers, arrays: arrays.update({name: array})
+
+
+def field(index: int, **values):
+    return lambda about, layers, arrays: layers[index].update(values)
+
+
+def spec(index: int, **values):
+    return lambda about, layers, arrays: layers[index]["spec"].update(values)
+
+
+LIES = {
+    "another version": lambda about, *_: about.update(version=2),
+    "no version": lambda about, *_: about.pop("version"),
+    "no layers": lambda about, *_: about.pop("layers"),
+    "layers are a number": lambda about, *_: about.update(layers=7),
+    "a layer is a number": lambda about, *_: about.update(layers=[7]),
+    "a name that is a number": lambda about, *_: about.update(name=7),
+    "a huge image": lambda about, *_: about.update(input_shape=[1, 2**60, 2**60]),
+    "an image of no size": lambda about, *_: about.update(input_shape=[0, 8, 7]),
+    "an image of words": lambda about, *_: about.update(input_shape=["1", "8", "7"]),
+    "shapes do not chain": lambda about, *_: about.update(input_shape=[1, 9, 99]),
+    "a path as a kind": field(3, kind="os.system"),
+    "a kind that is a list": field(3, kind=["ReLU"]),
+    "a field too many": field(3, size=2),
+    "a huge shape": field(5, shape=[2**31, 2**31]),
+    "a shape beyond 64 bits": field(5, shape=[2**100, 2]),
+    "an empty shape": field(5, shape=[0, 2**39]),
+    "a negative shape": field(5, shape=[-4, -12]),
+    "a shape of floats": field(5, shape=[4.0, 12.0]),
+    "a shape of truth": field(5, shape=[True, 48]),
+    "another shape of the same size": field(5, shape=[12, 4]),
+    "a shape of five axes": field(5, shape=[4, 1, 1, 1, 12]),
+    "a huge padding": field(1, padding=2**16),
+    "a huge stride": field(1, stride=2**40),
+    "a stride of 0": field(1, stride=0),
+    "a pool of 0": field(2, size=0),
+    "a pool of a float": field(2, size=2.0),
+    "17 bits": spec(5, bits=17),
+    "0 bits": spec(5, bits=0),
+    "bits of a float": spec(5, bits=4.0),
+    "fewer bits": spec(5, bits=3),
+    "sign as a number": spec(5, signed=1),
+    "an unknown granularity": spec(5, granularity=["PerCloud"]),
+    "a granularity that is a word": spec(5, granularity="PerTensor"),
+    "groups of 0": spec(5, granularity=["PerGroup", 0]),
+    "groups where there is one scale": spec(5, granularity=["PerGroup", 3]),
+    "an axis that is not there": spec(5, granularity=["PerAxis", 7]),
+    "a spec with more": spec(5, colour="red"),
+    "a NaN scale": put("fc.scale", np.array(np.nan, np.float32)),
+    "an infinite scale": put("fc.scale", np.array(np.inf, np.float32)),
+    "a negative scale": put("fc.scale", np.array(-1, np.float32)),
+    "scales of another shape": put("fc.scale", np.ones(4, np.float32)),
+    "scales of float64": put("fc.scale", np.ones(())),
+    "codes cut short": put("fc.codes", np.zeros(23, np.uint8)),
+    "codes too long": put("fc.codes", np.zeros(25, np.uint8)),
+    "codes of int32": put("fc.codes", np.zeros(24, np.int32)),
+    "codes in a square": put("fc.codes", np.zeros((4, 6), np.uint8)),
+    "zero points too long": put("fc.zero_point", np.zeros(2, np.uint8)),
+    "a NaN bias": put("fc.bias", np.full(4, np.nan, np.float32)),
+    "a bias of another shape": put("fc.bias", np.zeros(5, np.float32)),
+    "an array missing": lambda about, layers, arrays: arrays.pop("c.scale"),
+    "a bias missing": lambda about, layers, arrays: arrays.pop("c.bias"),
+    "an array too many": put("more", np.zeros(3, np.uint8)),
+    "a NaN scale of activations": field(0, scale=float("nan")),
+    "a scale of words": field(0, scale="0.1"),
+    "a zero point off the grid": field(0, zero_point=99),
+    "a name twice": field(3, name="f"),
+}
+
+
+@pytest.mark.parametrize("change", LIES.values(), ids=LIES)
+def test_a_file_that_lies_is_refused_in_one_sentence(change, tmp_path: Path) -> None:
+    path = tmp_path / "lie.packed"
+    rewritten(path, change)
+    with pytest.raises(ValueError, match=ONE_SENTENCE) as told:
+        read_packed(path)
+    assert "lie.packed" in str(told.value)
+    assert "\n" not in str(told.value)
+    assert str(tmp_path) not in str(told.value)
+    assert len(str(told.value)) < 500
+
+
+def test_the_file_that_is_rewritten_without_a_lie_is_read(tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "honest.packed", lambda *_: None)
+    assert list(read_packed(path).codes) == ["c", "fc"]
+
+
+def test_a_code_that_fits_its_bits_and_not_its_grid_is_refused(tmp_path: Path) -> None:
+    lie = put("fc.codes", np.full(24, 0x88, np.uint8))  # −8, and the symmetric grid ends at −7
+    path = rewritten(tmp_path / "lie.packed", lie, symmetric=True)
+    with pytest.raises(ValueError, match=r"codes must lie in -7 … 7, got -8 … -8"):
+        read_packed(path)
+
+
+@pytest.mark.parametrize("claim", ["a huge shape", "an empty shape", "a huge image"])
+def test_what_a_file_claims_is_not_allocated(claim: str, tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "huge.packed", LIES[claim])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=ONE_SENTENCE):
+            read_packed(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@settings(max_examples=80)
+@given(cut=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_short_anywhere_is_refused(cut: float, tmp_path_factory) -> None:
+    path = tmp_path_factory.mktemp("cut") / "net.packed"
+    save_packed(quantize_weights(every_kind(), QuantSpec(bits=3)), path)
+    raw = path.read_bytes()
+    path.write_bytes(raw[: int(cut * len(raw))])
+    with pytest.raises(ValueError, match=ONE_SENTENCE):
+        read_packed(path)
+
+
+@settings(max_examples=150)
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
+def test_a_changed_byte_is_refused_or_changes_values_alone(place, byte, tmp_path_factory) -> None:
+    path = tmp_path_factory.mktemp("byte") / "net.packed"
+    small = quantize_weights(every_kind(), QuantSpec(bits=3, granularity=PerGroup(5)))
+    raw = bytearray(save_packed(small, path).read_bytes())
+    raw[int(place * len(raw))] = byte
+    path.write_bytes(raw)
+    try:
+        back = read_packed(path)
+    except ValueError as error:
+        assert ONE_SENTENCE in str(error)
+        assert "\n" not in str(error)
+    else:
+        assert np.isfinite(np.concatenate([W.ravel() for W in back.network.weights.values()])).all()
+
+
+@settings(max_examples=60)
+@given(content=st.binary(max_size=200))
+def test_bytes_that_are_no_file_of_ours_are_refused(content: bytes, tmp_path_factory) -> None:
+    path = tmp_path_factory.mktemp("noise") / "noise.packed"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=ONE_SENTENCE):
+        read_packed(path)
+
+
+def test_headers_that_promise_more_than_the_file_or_nest_too_deep_are_refused(tmp_path) -> None:
+    path = tmp_path / "huge.packed"
+    deep = b'{"__metadata__":{"qlab.packed":"' + b"[" * 100_000 + b'"}}'
+    for raw in (
+        struct.pack("<Q", 2**60) + b"{}",
+        struct.pack("<Q", 3) + b"{}",
+        struct.pack("<Q", len(deep)) + deep,
+    ):
+        path.write_bytes(raw)
+        with pytest.raises(ValueError, match=ONE_SENTENCE):
+            read_packed(path)
+
+
+def test_a_float_network_and_a_foreign_file_are_no_packed_files(tmp_path: Path) -> None:
+    net = build("student_30", np.random.default_rng(0))
+    with pytest.raises(ValueError, match="describes no packed network"):
+        read_packed(save(net, tmp_path / "net.safetensors"))
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(safetensors.numpy.save({"w": np.zeros(2, np.float32)}))
+    with pytest.raises(ValueError, match="describes no packed network"):
+        read_packed(foreign)
+
+
+def test_a_missing_file_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"No such file.*gone\.packed"):
+        read_packed(tmp_path / "gone.packed")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    small = quantize_weights(every_kind(), QuantSpec(granularity=PerTensor()))
+    with pytest.raises(OSError, match="No such file or directory"):
+        save_packed(small, tmp_path / "nowhere" / "net.packed")
+    assert list(tmp_path.iterdir()) == []
