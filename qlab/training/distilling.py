@@ -20,17 +20,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from qlab.networks import Network
-from qlab.training.fitting import (
-    OnBest,
-    OnProgress,
-    ShouldStop,
-    Trainable,
-    lessons,
-    run,
-)
+from qlab.training.fitting import ShouldStop, Trainable, lessons, run
 from qlab.training.module import to_module
 from qlab.training.plan import Plan
 from qlab.training.progress import Fitted
+from qlab.training.watch import OnBest, OnProgress
 
 
 def distillation_loss(

@@ -7,7 +7,6 @@ The test split is never looked at: whatever chooses asks the split, and test ref
 """
 
 import math
-import time
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -17,16 +16,15 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from qlab.metrics import wilson
 from qlab.networks import Network
+from qlab.training.checkpoint import Checkpoint
 from qlab.training.jitter import Jitter
 from qlab.training.module import from_module, to_module
 from qlab.training.plan import Plan
-from qlab.training.progress import Epoch, Fitted, Progress
+from qlab.training.progress import Fitted
+from qlab.training.watch import OnBest, OnProgress, Watch, Workpiece
 
 Loss = Callable[[Float[Tensor, "batch classes"], Int64[Tensor, " batch"]], Tensor]
-OnProgress = Callable[[Progress], None]
-OnBest = Callable[[Network, Epoch], None]
 ShouldStop = Callable[[], bool]
 
 
@@ -139,21 +137,35 @@ def run(
     on_progress: OnProgress | None = None,
     on_best: OnBest | None = None,
     should_stop: ShouldStop | None = None,
+    workpiece: Workpiece | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fitted:
-    """Train with any loss(logits, rows of the train split); the other arguments as in `fit`."""
+    """Train with any loss(logits, rows of the train split); the other arguments as in `fit`.
+
+    A workpiece is trained in place of the network's own module. With a checkpoint the training
+    goes on from that file, if it is there, and writes it after every whole epoch.
+    """
     images, _ = lessons(function, net, dataset, plan)
-    module = to_module(net, dropout=plan.dropout)
+    work = workpiece or _plain(net, plan)
+    module = work.module
     dropped = masks_of(function, module, masks or {})
     _hold(module, dropped, None)
-    watch = _Watch(function, net, module, dataset, plan, len(images), on_progress, on_best)
+    chosen = tensors(function, net, dataset.validation, "choose the best epoch")
+    steps = plan.epochs * math.ceil(len(images) / plan.batch_size)
+    watch = Watch(function, net, work, chosen, plan, steps, on_progress, on_best)
     optimizer = plan.optimize(module)
     with torch.random.fork_rng(devices=[]):  # dropout draws from torch's global generator
         torch.manual_seed(plan.seed)
         generator = torch.Generator().manual_seed(plan.seed)
         jitter = Jitter(plan.jitter, tuple(images.shape[1:]), generator)
-        watch.judge(0)
-        watch.first = time.perf_counter()  # the pace is that of the steps
-        for epoch in range(1, plan.epochs + 1):
+        if (state := checkpoint.read() if checkpoint else None) is not None:
+            watch.restore(state, optimizer, generator)
+        else:
+            watch.judge(0)
+        watch.begin()
+        for epoch in range(watch.history[-1].epoch + 1, plan.epochs + 1):
+            if watch.impatient():
+                break
             module.train()
             for rows in torch.split(
                 torch.randperm(len(images), generator=generator), plan.batch_size
@@ -165,110 +177,22 @@ def run(
                 value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 _hold(module, dropped, plan.max_norm)  # (1)
+                work.project()
                 watch.tick(epoch, value.item())
                 if should_stop is not None and should_stop():
                     watch.stopped = True
                     break
             watch.judge(epoch)
-            if watch.stopped or watch.impatient():
+            if watch.stopped:
                 break
+            if checkpoint:
+                checkpoint.write(watch.state(optimizer, generator))
     return watch.fitted()
 
 
-class _Watch:
-    """Counts the steps, judges the epochs, keeps the best."""
-
-    def __init__(
-        self,
-        function: str,
-        net: Network,
-        module: nn.Sequential,
-        dataset: Trainable,
-        plan: Plan,
-        images: int,
-        on_progress: OnProgress | None,
-        on_best: OnBest | None,
-    ) -> None:
-        self.function, self.net, self.module, self.plan = function, net, module, plan
-        self.images, self.labels = tensors(
-            function, net, dataset.validation, "choose the best epoch"
-        )
-        self.on_progress, self.on_best = on_progress, on_best
-        self.step, self.steps = 0, plan.epochs * math.ceil(images / plan.batch_size)
-        self.start = self.first = time.perf_counter()
-        self.history: list[Epoch] = []
-        self.best, self.network = 0, net
-        self.losses: list[float] = []  # of this epoch
-        self.smooth = 0.0
-        self.stopped = False
-
-    def tick(self, epoch: int, loss: float) -> None:
-        """Count a step and tell where the training stands."""
-        if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"{self.function}: loss must stay finite, got {loss} at step {self.step + 1} "
-                f"(lr={self.plan.lr}). Lower lr."
-            )
-        self.step += 1
-        self.losses.append(loss)
-        self.smooth += (loss - self.smooth) / min(self.step, 20)  # mean of the last 20 or so
-        self._tell(epoch)
-
-    def _tell(self, epoch: int) -> None:
-        if self.on_progress is None or self.step == 0:
-            return
-        now = time.perf_counter()
-        self.on_progress(
-            Progress(
-                epoch,
-                self.plan.epochs,
-                self.step,
-                self.steps,
-                self.smooth,
-                self.history[-1].validation.value,
-                now - self.start,
-                (now - self.first) / self.step * (self.steps - self.step),
-            )
-        )
-
-    def judge(self, epoch: int) -> None:
-        """Measure on validation; keep the network if it is the best so far, equation (2)."""
-        self.module.eval()
-        correct, total = 0, 0.0
-        with torch.no_grad():
-            for x, y in zip(
-                torch.split(self.images, 500), torch.split(self.labels, 500), strict=True
-            ):
-                logits = self.module(x)
-                correct += int((logits.argmax(1) == y).sum())
-                total += float(nn.functional.cross_entropy(logits, y, reduction="sum"))
-                self._tell(epoch)  # a convolution takes seconds here: keep telling
-        mean = sum(self.losses) / len(self.losses) if self.losses else math.nan
-        n = len(self.labels)
-        row = Epoch(epoch, mean, wilson(correct, n), total / n)
-        self.losses.clear()
-        self.history.append(row)
-        if epoch == 0 or _rank(row) > _rank(self.history[self.best]):
-            self.best, self.network = epoch, from_module(self.module, self.net)
-            if self.on_best is not None:
-                self.on_best(self.network, row)
-
-    def impatient(self) -> bool:
-        """Whether the best epoch lies further back than the patience."""
-        patience, epoch = self.plan.patience, self.history[-1].epoch
-        done = patience is not None and epoch - self.best >= patience
-        self.stopped = done and epoch < self.plan.epochs
-        return done
-
-    def fitted(self) -> Fitted:
-        seconds = time.perf_counter() - self.start
-        return Fitted(
-            self.network, tuple(self.history), self.best, self.plan.seed, seconds, self.stopped
-        )
-
-
-def _rank(row: Epoch) -> tuple[float, float]:
-    return row.validation.value, -row.validation_loss
+def _plain(net: Network, plan: Plan) -> Workpiece:
+    module = to_module(net, dropout=plan.dropout)
+    return Workpiece(module, lambda: from_module(module, net), lambda: None)
 
 
 def masks_of(
