@@ -22,36 +22,46 @@ if TYPE_CHECKING:
     from qlab.training.module import from_module, to_module
     from qlab.training.plan import Plan
     from qlab.training.progress import Epoch, Fitted, Progress
+    from qlab.training.qat import METHODS, Method, train_quantized
+    from qlab.training.straight_through import fake_quantize
     from qlab.training.vision import fetch
 
 _FILES = {
+    "METHODS": "qat",
     "Epoch": "progress",
     "Fitted": "progress",
     "Jitter": "jitter",
+    "Method": "qat",
     "Plan": "plan",
     "Progress": "progress",
     "distill": "distilling",
     "distillation_loss": "distilling",
+    "fake_quantize": "straight_through",
     "fetch": "vision",
     "fine_tune": "fine_tuning",
     "fit": "fitting",
     "from_module": "module",
     "to_module": "module",
+    "train_quantized": "qat",
 }
 
 __all__ = [
+    "METHODS",
     "Epoch",
     "Fitted",
     "Jitter",
+    "Method",
     "Plan",
     "Progress",
     "distill",
     "distillation_loss",
+    "fake_quantize",
     "fetch",
     "fine_tune",
     "fit",
     "from_module",
     "to_module",
+    "train_quantized",
 ]
 
 
