@@ -8,8 +8,9 @@ NumPy has no 8-bit matrix product, so codes are widened to int32 and multiplied 
 core this takes a few times as long as float32 BLAS. `python -m benchmarks integer` measures it.
 
 The network that is simulated in floats, `IntegerNetwork.simulated`, has the same grids. With
-scales that are powers of two and sums below 2^24 both give the same codes; else a code may differ
-by one where a float32 rounds to the other side of a tie.
+scales that are powers of two and sums below 2^24 both give the same codes; else a layer's codes
+may differ by one where a float32 rounds to the other side of a tie. Rounded by "float32", the codes
+are those of ONNX Runtime's QLinearConv and QLinearMatMul, bit for bit.
 
 Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:1806.08342.
 """

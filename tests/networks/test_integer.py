@@ -164,20 +164,23 @@ def test_with_scales_of_powers_of_two_it_is_its_float_twin_bit_for_bit(name, gra
 def test_a_layer_differs_from_its_float_twin_by_one_code_and_rarely(name, requantization) -> None:
     net = integer(name, requantization=requantization, logits=U8)
     q = net.encode(MNIST.test[:100].images)
-    different = total = 0
     for layer in net.layers:
-        if isinstance(layer, IntegerLayer):
-            x = core.dequantize(q, layer.entering)
-            twin = net.simulated.layer(layer.name).forward(x)
-            if layer.rectified:
-                twin = np.maximum(twin, 0)
-            steps = layer.forward(q).astype(np.int64) - core.quantize(twin, layer.leaving)
-            assert np.abs(steps).max() <= 1
-            different, total = different + np.count_nonzero(steps), total + steps.size
-            q = layer.forward(q)
-        else:
+        if not isinstance(layer, IntegerLayer):
             q = net._moved(layer, q)
-    assert different / total < {"gemmlowp": 0.02}.get(requantization, 1e-4)
+            continue
+        x = core.dequantize(q, layer.entering)
+        twin = net.simulated.layer(layer.name).forward(x)
+        if layer.rectified:
+            twin = np.maximum(twin, 0)
+        q = layer.forward(q)
+        steps = q.astype(np.int64) - core.quantize(twin, layer.leaving)
+        assert np.abs(steps).max() <= 1
+        # Two roundings differ where the value, in codes, is nearer to a tie than their errors:
+        # float32 sums are off by fan_in + 2 units of 2^-24, of at most 256 codes; gemmlowp's first
+        # rounding by half a unit of 2^e.
+        off = (layer.steps.shape[1] + 2) * 2.0**-24 * 256
+        off += 2.0 ** int(layer.multiplier.e.max()) / 2 if requantization == "gemmlowp" else 0
+        assert (steps != 0).mean() <= 2 * off
 
 
 @pytest.mark.parametrize("name", ["lenet_300_100", "lenet_5", "mlp_784_128_10"])
