@@ -1,6 +1,7 @@
 """A wrong version at work in the instrument: visible, hidden, explained, recorded."""
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,8 @@ import pytest
 from qlab.course.bughunt import NOTHING, BugHunt, bughunt, visible
 from qlab.course.exercises import exercise
 from qlab.course.record import record
-from qlab.live import Distil, Instrument, Prune, Quantize
+from tests.course.benches import MADE, bench, fresh, shown
 from tests.live.driving import pictures, readings, send
-
-BENCHES: dict[str, Callable[[], Instrument]] = {
-    "affine.quantize": lambda: Quantize(bits=3, symmetric=False, network="mlp_784_128_10"),
-    "pruning.magnitude": lambda: Prune(sparsity=0.8, network="mlp_784_128_10"),
-    "distillation.soft_targets": lambda: Distil(temperature=8.0),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -25,16 +20,23 @@ def own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     yield
 
 
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look up what shows instead of drawing every wrong version again."""
+    module = sys.modules["qlab.course.bughunt"]  # the package has the function under this name
+    monkeypatch.setattr(module, "visible", lambda asked, instrument: shown(asked.name))
+
+
 def sentence(hunt: BugHunt, name: str) -> str:
     return next(one.sentence for one in hunt.exercise.mutants if one.name == name)
 
 
-@pytest.mark.parametrize("name", BENCHES)
+@pytest.mark.parametrize("name", MADE)
 def test_only_versions_that_show_are_hidden(name: str) -> None:
     """What is drawn with each differs from what the reference draws; data, not only names."""
-    asked, instrument = exercise(name), BENCHES[name]()
-    shown = visible(asked, instrument)
-    assert len(shown) >= 4
+    asked, instrument = exercise(name), bench(name)
+    seen = visible(asked, instrument)
+    assert len(seen) >= 4
     assert instrument.standing is None
     library = instrument.result
     fields = {
@@ -43,7 +45,7 @@ def test_only_versions_that_show_are_hidden(name: str) -> None:
         "distillation.soft_targets": ("teacher", "student"),
     }[name]
     for one in asked.mutants:
-        if one.name not in shown:
+        if one.name not in seen:
             continue
         instrument.stand_in(name, one.function, show="mine", marks=False)
         wrong = instrument.result
@@ -53,21 +55,21 @@ def test_only_versions_that_show_are_hidden(name: str) -> None:
         assert any(not np.array_equal(a, b) for a, b in pairs), one.name
 
 
-def test_a_version_that_errs_only_at_ties_does_not_show_in_trained_weights() -> None:
-    instrument = BENCHES["affine.quantize"]()
-    assert "half_up" not in visible(exercise("affine.quantize"), instrument)
+def test_a_version_that_errs_only_at_ties_does_not_show_in_trained_weights(known: None) -> None:
+    instrument = bench("affine.quantize")
+    assert "half_up" not in shown("affine.quantize")
     with pytest.raises(ValueError, match="half_up cannot be seen at this setting"):
         bughunt("affine.quantize", instrument, mutant="half_up")
 
 
-@pytest.mark.parametrize("name", BENCHES)
+@pytest.mark.parametrize("name", MADE)
 def test_the_seed_hides_one_that_shows_and_nothing_gives_it_away(name: str) -> None:
-    instrument = BENCHES[name]()
+    instrument, other = bench(name), fresh(name)
     before = readings(instrument)
     hunt = bughunt(name, instrument, seed=3)
-    again = bughunt(name, BENCHES[name](), seed=3)
+    again = bughunt(name, other, seed=3)
     assert (hunt._hidden, hunt.choices) == (again._hidden, again.choices)
-    assert hunt._hidden in visible(hunt.exercise, BENCHES[name]())
+    assert hunt._hidden in hunt._shown
     assert sorted(hunt.choices) == sorted([m.sentence for m in hunt.exercise.mutants] + [NOTHING])
     assert hunt._hidden not in hunt.in_words()
     assert instrument.result.beside.difference is None  # no mark
@@ -76,28 +78,30 @@ def test_the_seed_hides_one_that_shows_and_nothing_gives_it_away(name: str) -> N
     assert readings(instrument) == before
 
 
-def test_another_seed_hides_another_one_and_shuffles_anew() -> None:
-    hunts = [bughunt("affine.quantize", BENCHES["affine.quantize"](), seed=s) for s in range(6)]
+def test_another_seed_hides_another_one_and_shuffles_anew(known: None) -> None:
+    hunts = [bughunt("affine.quantize", bench("affine.quantize"), seed=s) for s in range(6)]
     assert len({hunt._hidden for hunt in hunts}) > 1
     assert len({tuple(hunt.choices) for hunt in hunts}) > 1
 
 
-def test_the_suspect_is_at_work_and_follows_the_controls() -> None:
-    instrument = BENCHES["affine.quantize"]()
+def test_the_suspect_is_at_work_and_follows_the_controls(known: None) -> None:
+    instrument = bench("affine.quantize")
     before, seen = readings(instrument), pictures(instrument)
     bughunt("affine.quantize", instrument, mutant="truncated")
     assert readings(instrument) != before
     assert any(not np.array_equal(p, seen[n]) for n, p in pictures(instrument).items())
     send(instrument, "bits", 4)
-    fresh = BENCHES["affine.quantize"]()
-    send(fresh, "bits", 4)
-    assert readings(instrument)["sqnr"] < readings(fresh)["sqnr"]
+    other = fresh("affine.quantize")
+    send(other, "bits", 4)
+    assert readings(instrument)["sqnr"] < readings(other)["sqnr"]
     instrument.stand_in("affine.quantize", None)
-    assert readings(instrument) == readings(fresh)
+    assert readings(instrument) == readings(other)
 
 
-def test_right_and_wrong_answers_are_explained_by_the_versions_sentence_and_kept() -> None:
-    hunt = bughunt("affine.quantize", BENCHES["affine.quantize"](), mutant="truncated")
+def test_right_and_wrong_answers_are_explained_by_the_versions_sentence_and_kept(
+    known: None,
+) -> None:
+    hunt = bughunt("affine.quantize", bench("affine.quantize"), mutant="truncated")
     truth, other = sentence(hunt, "truncated"), sentence(hunt, "floor")
     hunt.button.click()
     assert "Choose one of the answers first." in hunt.note.value
@@ -115,23 +119,26 @@ def test_right_and_wrong_answers_are_explained_by_the_versions_sentence_and_kept
     assert kept == [(key, other, False), (key, truth, True)]
 
 
-def test_two_that_look_alike_here_are_said_to() -> None:
-    hunt = bughunt("affine.quantize", BENCHES["affine.quantize"](), mutant="no_scale")
-    hunt._shown["times_scale"] = hunt._shown["no_scale"]  # the pictures of small weights
+def test_two_that_look_alike_here_are_said_to(known: None) -> None:
+    hunt = bughunt("affine.quantize", bench("affine.quantize"), mutant="no_scale")
+    hunt._shown = {
+        **hunt._shown,
+        "times_scale": hunt._shown["no_scale"],
+    }  # the pictures of small weights
     hunt.answer(sentence(hunt, "times_scale"))
     assert "It would look just like this here." in hunt.explanation.value
     assert not hunt.solved
 
 
-def test_nothing_wrong_can_be_the_answer() -> None:
+def test_nothing_wrong_can_be_the_answer(known: None) -> None:
     name = "distillation.soft_targets"
-    hunt = bughunt(name, BENCHES[name](), mutant="reference")
+    hunt = bughunt(name, bench(name), mutant="reference")
     hunt.answer(NOTHING)
     assert hunt.solved
 
 
 def test_a_hunt_needs_a_known_version_and_a_setting_that_uses_the_function() -> None:
-    prune = BENCHES["pruning.magnitude"]()
+    prune = bench("pruning.magnitude")
     with pytest.raises(ValueError, match=r"mutant must be one of signed, .* got 'nobody'"):
         bughunt("pruning.magnitude", prune, mutant="nobody")
     send(prune, "method", "random")
@@ -145,12 +152,12 @@ def test_a_version_that_writes_into_its_argument_leaves_the_networks_weights_alo
 
     weights = networks.load("mlp_784_128_10").weights
     before = {name: W.copy() for name, W in weights.items()}
-    visible(exercise("affine.quantize"), BENCHES["affine.quantize"]())
+    visible(exercise("affine.quantize"), bench("affine.quantize"))
     assert all(np.array_equal(weights[name], W) for name, W in before.items())
 
 
 def test_a_whole_hunt_without_a_page_is_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QLAB_HEADLESS", "1")
     name = "distillation.soft_targets"
-    hunt = bughunt(name, BENCHES[name]())
+    hunt = bughunt(name, bench(name))
     assert list(hunt._repr_mimebundle_()) == ["text/plain"]

@@ -13,26 +13,16 @@ import pytest
 
 from qlab.course.exercises import exercise
 from qlab.course.mine import mine
-from qlab.live import Distil, Instrument, Prune, Quantize
+from qlab.live import Instrument, Quantize
+from tests.course.benches import MAGNITUDE, QUANTIZE, SOFTEN, bench, fresh
 from tests.live.driving import pictures, readings, send
 
 module = sys.modules["qlab.course.mine"]  # the package has the function under this name
-QUANTIZE, MAGNITUDE, SOFTEN = "affine.quantize", "pruning.magnitude", "distillation.soft_targets"
-PLACES: dict[str, tuple[Callable[..., Instrument], dict[str, list[Any]]]] = {
-    QUANTIZE: (
-        lambda: Quantize(bits=3, symmetric=False, network="mlp_784_128_10"),
-        {"bits": [1, 8, 16], "granularity": ["axis", "group"], "symmetric": [True]},
-    ),
-    MAGNITUDE: (
-        lambda: Prune(sparsity=0.8, network="mlp_784_128_10"),
-        {"sparsity": [0.0, 0.5, 0.995], "scope": ["global"], "network": ["lenet_5"]},
-    ),
-    SOFTEN: (lambda: Distil(temperature=8.0), {"temperature": [1.0, 30.0], "scale": ["log"]}),
+PLACES: dict[str, dict[str, list[Any]]] = {
+    QUANTIZE: {"bits": [1, 8, 16], "granularity": ["axis", "group"], "symmetric": [True]},
+    MAGNITUDE: {"sparsity": [0.0, 0.5, 0.995], "scope": ["global"], "network": ["lenet_5"]},
+    SOFTEN: {"temperature": [1.0, 30.0], "scale": ["log"]},
 }
-
-
-def bench(name: str) -> Instrument:
-    return PLACES[name][0]()
 
 
 def truncating(x: Any, scale: Any, z: Any, low: Any, high: Any) -> Any:
@@ -64,7 +54,7 @@ def short_of_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_exercises_solution_agrees_with_the_library_at_every_setting(name: str) -> None:
     place = mine(bench(name), name, exercise(name).reference)
     assert (place.state, place.difference) == ("same", None), place.sentences()
-    for trait, values in PLACES[name][1].items():
+    for trait, values in PLACES[name].items():
         for value in values:
             send(place.instrument, trait, value)
             assert place.state == "same", (trait, value, place.sentences())
@@ -144,9 +134,9 @@ def test_my_code_alone_moves_the_numbers_and_the_reference_brings_them_back(name
 
 @pytest.mark.parametrize("name", PLACES)
 def test_nothing_that_the_function_gave_is_kept_as_the_librarys(name: str) -> None:
-    instrument, fresh = bench(name), bench(name)
+    instrument, other = bench(name), fresh(name)
     place = mine(instrument, name, WRONG[name])
-    trait, values = next(iter(PLACES[name][1].items()))
+    trait, values = next(iter(PLACES[name].items()))
     for side in ("both", "mine"):
         place.toggle.value = side
         for value in values:
@@ -154,17 +144,17 @@ def test_nothing_that_the_function_gave_is_kept_as_the_librarys(name: str) -> No
     instrument.settle(everything=False)
     instrument.stand_in(name, None)
     for value in values:
-        for one in (instrument, fresh):
+        for one in (instrument, other):
             send(one, trait, value)
             one.settle(everything=False)
         timeless = [
             {k: v for k, v in readings(one).items() if not k.startswith("latency")}
-            for one in (instrument, fresh)
+            for one in (instrument, other)
         ]
         assert timeless[0] == timeless[1]
-        for figure, other in zip(instrument.figures.values(), fresh.figures.values(), strict=True):
+        for figure, own in zip(instrument.figures.values(), other.figures.values(), strict=True):
             if figure.live and figure.name != "curve":  # knows more points by now
-                assert figure.frame(instrument.result) == other.frame(fresh.result), figure.name
+                assert figure.frame(instrument.result) == own.frame(other.result), figure.name
 
 
 @pytest.mark.parametrize("name", [QUANTIZE, MAGNITUDE])
