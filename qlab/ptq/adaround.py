@@ -106,6 +106,8 @@ def adaround(
 class RoundingProblem:
     """Up or down for each weight of a layer: the arrays of equations 1 to 4.
 
+    W and s are counted in one power of two, H in another, so that products stay within float32.
+
     Parameters
     ----------
     W
@@ -205,7 +207,20 @@ def rounding_problem(
     s, z = qparams.expand(W.shape)
     z = z.astype(np.float32)
     down = np.floor(W * (np.float32(1) / s)) + z
-    return RoundingProblem(W, H.astype(np.float32), s, z, down, qparams)
+    c, h = _power_of_two(s.max()), _power_of_two(H.diagonal().max())
+    return RoundingProblem(
+        (W / c).astype(np.float32),
+        (H / h).astype(np.float32),
+        np.asarray(s / c, np.float32),
+        z,
+        down,
+        qparams,
+    )
+
+
+def _power_of_two(x: np.floating) -> float:
+    """Return the largest one not above x, 1 for 0: dividing by it loses nothing."""
+    return float(np.ldexp(0.5, np.frexp(float(x))[1])) if x > 0 else 1.0
 
 
 def rectified_sigmoid(V: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -252,6 +267,7 @@ def _descend(
 
 def _unit(problem: RoundingProblem) -> float:
     """Error of rounding to nearest, a weight: what λ is measured in."""
-    nearest = rounded(problem.W, problem.qparams).dequantize()
-    E = problem.W.astype(np.float64) - nearest
-    return weighted_error(E, problem.H.astype(np.float64)) / problem.W.shape[1]
+    spec, steps = problem.qparams.spec, problem.W / problem.s
+    lowest, highest = spec.quant_min - problem.z, spec.quant_max - problem.z
+    E = (steps - np.rint(np.clip(steps, lowest, highest))) * problem.s
+    return weighted_error(E.astype(np.float64), problem.H.astype(np.float64)) / E.shape[1]

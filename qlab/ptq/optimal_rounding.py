@@ -74,6 +74,6 @@ def optimal_rounding(
     s, z = (np.broadcast_to(a, w.shape) for a in (problem.s, problem.z))
     for i, down in enumerate(problem.down):
         q = np.clip(down + ways, spec.quant_min, spec.quant_max)
-        e = w[i].astype(np.float64) - (q - z[i]) * s[i]
+        e = problem.W[i].astype(np.float64) - (q - z[i]) * s[i]
         codes[i] = q[np.argmin(np.sum((e @ problem.H) * e, axis=1))]  # (1)
     return Repaired(codes, problem.qparams, np.zeros(len(w), np.float32))

@@ -74,7 +74,8 @@ def test_the_descent_begins_at_the_weights_themselves() -> None:
     h = rectified_sigmoid(problem.start())
     s = np.broadcast_to(problem.s, W.shape)
     # W/s is known to a float32, and h(V) to a few of them
-    assert (np.abs((problem.down + h) * s - W) <= 8 * 2.0**-23 * (np.abs(W) + s)).all()
+    error = np.abs((problem.down + h) * s - problem.W)
+    assert (error <= 8 * 2.0**-23 * (np.abs(problem.W) + s)).all()
 
 
 def best_by_loops(w: np.ndarray, s: float, H: np.ndarray, top: int) -> float:
