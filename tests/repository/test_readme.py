@@ -90,7 +90,7 @@ def test_every_technique_has_its_line_in_the_changelog() -> None:
     import qlab
 
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    names = {*qlab.ranges.METHODS, *qlab.pruning.METHODS, *qlab.core.ROUNDINGS}
+    names = {*qlab.ranges.METHODS, *qlab.pruning.METHODS, *qlab.ptq.METHODS, *qlab.core.ROUNDINGS}
     assert [name for name in sorted(names) if f"`{name}`" not in changelog] == []
 
 
