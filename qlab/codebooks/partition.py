@@ -69,8 +69,8 @@ def boundaries(
     """
     sums = _Sums.of(values, counts)
     n = len(values)
-    if k == 1:
-        return np.array([0, n])
+    if k in (1, n):
+        return np.linspace(0, n, k + 1).astype(np.int64)
     edges = _cut(sums, np.array([0]), np.array([n]), first)
     starts, stops = edges[:-1], edges[1:]
     kept = np.ones((k - 1, len(starts)), bool)

@@ -1,0 +1,114 @@
+"""What holds for every method, whatever its grid."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qlab.codebooks import BITS, METHODS, Coded, fake_quantize
+from qlab.core import PerAxis, PerGroup, PerTensor, packed_bytes
+from tests.strategies import AWKWARD, GRANULARITIES, float32_arrays, unchecked
+
+CASES = [(name, bits) for name in METHODS for bits in sorted({min(BITS[name]), max(BITS[name])})]
+PROJECTIONS = [case for case in CASES if case != ("dorefa", 8)]  # a tanh bends what it wrote
+BLOCKWISE = [case for case in CASES if case[0] != "piecewise_linear"]  # one breakpoint for all
+every_case = pytest.mark.parametrize(("name", "bits"), CASES)
+
+
+def test_every_method_says_its_bits() -> None:
+    assert BITS.keys() == METHODS.keys()
+
+
+@every_case
+@given(W=float32_arrays(low=-1e3, high=1e3), granularity=GRANULARITIES)
+@settings(max_examples=25)
+def test_codes_lie_in_the_grid_and_keep_the_order_of_a_block(name, bits, W, granularity) -> None:
+    before = W.copy()
+    coded = METHODS[name](W, bits=bits, granularity=granularity)
+    assert isinstance(coded, Coded)
+    assert (W == before).all()
+    assert coded.codes.shape == W.shape
+    assert coded.codes.dtype == np.int32
+    assert coded.levels.shape[-1] <= 2**bits
+    x_hat = coded.dequantize()
+    assert x_hat.dtype == np.float32
+    assert x_hat.shape == W.shape
+    assert np.isfinite(x_hat).all()
+    if isinstance(granularity, PerTensor):
+        order = np.argsort(W, axis=None)
+        assert (np.diff(coded.codes.ravel()[order]) >= 0).all()
+
+
+@pytest.mark.parametrize(("name", "bits"), PROJECTIONS)
+@given(W=float32_arrays(low=-1e3, high=1e3), granularity=GRANULARITIES)
+@settings(max_examples=25)
+def test_coding_what_was_coded_changes_nothing(name, bits, W, granularity) -> None:
+    once = fake_quantize(W, METHODS[name], bits=bits, granularity=granularity)
+    twice = fake_quantize(once, METHODS[name], bits=bits, granularity=granularity)
+    # a scale or a mean is rounded to float32 and multiplied once each time
+    slack = 4 * np.finfo(np.float32).eps * np.abs(once) + np.finfo(np.float32).tiny
+    assert (np.abs(twice.astype(np.float64) - once) <= slack).all()
+
+
+@every_case
+@pytest.mark.parametrize("what", AWKWARD)
+def test_awkward_arrays_are_coded(name, bits, what) -> None:
+    W = AWKWARD[what]
+    for granularity in (PerTensor(), PerAxis(0), PerGroup(3)):
+        coded = METHODS[name](W, bits=bits, granularity=granularity)
+        assert np.isfinite(coded.dequantize()).all()
+        assert coded.codes.shape == W.shape
+
+
+@pytest.mark.parametrize(("name", "bits"), BLOCKWISE)
+def test_every_block_is_coded_as_if_it_were_alone(name, bits) -> None:
+    W = np.random.default_rng(0).standard_t(4, (3, 10)).astype(np.float32)
+    W *= np.array([[1.0], [100.0], [0.01]], np.float32)
+    whole = fake_quantize(W, METHODS[name], bits=bits, granularity=PerGroup(4))
+    for row in range(3):
+        for part in (slice(0, 4), slice(4, 8), slice(8, 10)):
+            alone = fake_quantize(W[row, part], METHODS[name], bits=bits, granularity=PerTensor())
+            assert (alone == whole[row, part]).all()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bytes_count_codes_scales_and_table(name) -> None:
+    W = np.random.default_rng(1).normal(size=(4, 40)).astype(np.float32)
+    bits = BITS[name][0]
+    coded = METHODS[name](W, bits=bits, granularity=PerAxis(0))
+    size = coded.bytes
+    assert size.codes == packed_bytes(160, bits)
+    scales = 0 if coded.scale is None else coded.scale.size
+    assert size.scales == packed_bytes(scales, 8 if name in ("mx", "power_of_two") else 32)
+    tables = {"kmeans": 4, "lloyd": 4, "learned": 4}  # one of each row
+    expected = {name: 4 * rows * 2**bits for name, rows in tables.items()}
+    assert size.levels == {**expected, "piecewise_linear": 4}.get(name, 0)
+    assert size.total == size.codes + size.scales + size.levels
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bits_without_a_grid_are_refused(name) -> None:
+    W = np.ones((2, 2), np.float32)
+    for bits in {0, *range(1, 34)} - set(BITS[name]):
+        with pytest.raises(ValueError, match=rf"^{name}: bits must be among .*got bits={bits}"):
+            METHODS[name](W, bits=bits)
+    with unchecked(), pytest.raises(TypeError, match="bits must be an integer"):
+        METHODS[name](W, bits=2.0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bad_input_is_one_sentence(name) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}: W must be finite, got 1 NaN"):
+        METHODS[name](np.array([1.0, np.nan]))
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: W must be a NumPy float array"):
+        METHODS[name]([1.0, 2.0])
+    with unchecked(), pytest.raises(TypeError, match="must be a NumPy float array"):
+        METHODS[name](np.array([1, 2]))
+
+
+@every_case
+@given(W=float32_arrays(), data=st.data())
+@settings(max_examples=15)
+def test_the_largest_and_the_smallest_floats_are_coded(name, bits, W, data) -> None:
+    coded = METHODS[name](W, bits=bits, granularity=data.draw(GRANULARITIES))
+    assert np.isfinite(coded.dequantize()).all()
