@@ -19,6 +19,7 @@ total                            431,080  2,293,000
 from qlab.networks.allocation import Allocation, exact, front, greedy, quantize_mixed, uniform
 from qlab.networks.architectures import ARCHITECTURES, build, mlp
 from qlab.networks.choosing import Candidate, Choice, candidates, choose
+from qlab.networks.coding import CodedNetwork, code_weights
 from qlab.networks.criteria import (
     Criterion,
     Outcome,
@@ -68,6 +69,7 @@ __all__ = [
     "Allocation",
     "Candidate",
     "Choice",
+    "CodedNetwork",
     "Conv2d",
     "Counts",
     "Criterion",
@@ -94,6 +96,7 @@ __all__ = [
     "candidates",
     "card",
     "choose",
+    "code_weights",
     "cross_entropy",
     "divergence",
     "dynamic_ranges",
