@@ -85,7 +85,21 @@ def rounded(
     *,
     input_scale: Float32[np.ndarray, " in"] | None = None,
 ) -> Repaired:
-    """Round W (times t, if given, as the qparams are) to the nearest codes.
+    """Round to the nearest codes: what every repair starts from.
+
+    Parameters
+    ----------
+    W
+        Weights, (out, in).
+    qparams
+        The grid; of W·t where t is given.
+    input_scale
+        t, one factor for each input, or None.
+
+    Returns
+    -------
+    repaired
+        Codes of W·t; the bias stays.
 
     Examples
     --------
