@@ -52,7 +52,8 @@ def ema(
     Notes
     -----
     torch's ``MovingAverageMinMaxObserver`` has c = 0.01, made for thousands of batches; here
-    a block has 16. What arrives in pieces goes to ``EMAObserver``.
+    a block has 16. What arrives in pieces goes to ``EMAObserver``. Made for activations: weights
+    are known whole, and parts of a short row are no batches but a few values each.
 
     Examples
     --------

@@ -2,11 +2,12 @@
 
     q = clip(round(x/s) + z)                     the codes, s and z held                 (1)
     s = Σ x(q − z) / Σ (q − z)²                  the least squares of x ≈ s·(q − z)       (2)
-    z = q̄ − x̄·Σ(q − q̄)² / Σ(x − x̄)(q − q̄)       the same for z, then to a whole number   (3)
+    z = the one of z − 1, z, z + 1 that leaves least after (1) and (2)                   (3)
 
-and again, from the whole range on, until nothing moves. Each of the steps lowers Σ(x − x̂)² or
-leaves it, so the result is never worse than ``minmax``. It is the Lloyd iteration with levels tied
-to a grid, and like that it ends in a minimum near its start: ``mse`` searches them all.
+and again, from the whole range on, until nothing moves. Each round lowers Σ(x − x̂)² or leaves it,
+so the result is never worse than ``minmax``. It is the Lloyd iteration with levels tied to a grid,
+and like that it ends in a minimum near its start: ``mse`` searches them all. A zero point is tried
+with codes of its own, since with the codes held a step of z would shift every value by s.
 
 This is how we read "least-squares mapping". The source's own formula, sign(x)·min(|x|, max − min),
 contains no square: it clips.
@@ -89,23 +90,17 @@ def _fit(rows: Rows, spec: QuantSpec, iterations: int) -> Shaped[np.ndarray, " b
 def _refit(
     rows: Rows, at: Shaped[np.ndarray, " blocks"], spec: QuantSpec
 ) -> Shaped[np.ndarray, " blocks"]:
-    """One round for every row: codes, then scale and zero point for them."""
-    s, z, n = at["scale"], at["zero_point"].astype(np.float64), rows.shape[1]
-    sx, sq, xq, qq = _sums(rows, at, spec)  # x in steps of s: nothing overflows
-    candidates = [z]
-    if not spec.symmetric:
-        spread = n * xq - sx * sq
-        real = sq / n - sx / n * (n * qq - sq * sq) / np.where(spread > 0, spread, np.inf)  # (3)
-        ends = spec.quant_min, spec.quant_max
-        candidates += [np.clip(f(real), *ends) for f in (np.floor, np.ceil)]
+    """One round for every row: codes, then the scale for them, at each zero point in reach."""
+    s, z = at["scale"], at["zero_point"]
     best, gain, step = z, np.full(len(rows), -np.inf), np.ones(len(rows))
-    for z_new in candidates:  # the old one first: it stays on a tie
-        xk, kk = xq - z_new * sx, qq - 2 * z_new * sq + n * z_new**2
+    for move in (0,) if spec.symmetric else (0, -1, 1):  # the old one first: it stays on a tie
+        z_new = np.clip(z + move, spec.quant_min, spec.quant_max)
+        xk, kk = _sums(rows, s, z_new, spec)
         kk = np.where(kk > 0, kk, np.inf)
         lowered = np.where(xk > 0, xk * xk / kk, -np.inf)  # Σ(x − sk)² = Σx² − (Σxk)²/Σk²
         better = lowered > gain
-        best, gain = np.where(better, z_new, best), np.where(better, lowered, gain)
-        step = np.where(better, xk / kk, step)  # (2)
+        best, gain = np.where(better, z_new, best), np.where(better, lowered, gain)  # (3)
+        step = np.where(better, xk / kk, step)  # (2), in steps of s
     found = np.empty(len(rows), _PAIR)
     found["scale"] = np.clip(step * s, SMALLEST_SCALE, _LARGEST)
     found["zero_point"] = best
@@ -113,25 +108,25 @@ def _refit(
 
 
 def _sums(
-    rows: Rows, at: Shaped[np.ndarray, " blocks"], spec: QuantSpec
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Σx, Σq, Σxq and Σq² of each row, x in steps of s; in tiles that stay in the cache."""
-    sums = np.zeros((4, len(rows)))
-    z = at["zero_point"].astype(np.float32)[:, None]
-    r = (np.float32(1) / at["scale"])[:, None]
+    rows: Rows, s: Float32[np.ndarray, " blocks"], z: np.ndarray, spec: QuantSpec
+) -> tuple[np.ndarray, np.ndarray]:
+    """Σxk and Σk² of each row, k = q − z and x in steps of s; tiles stay in the cache."""
+    sums = np.zeros((2, len(rows)))
+    r = (np.float32(1) / s)[:, None]
+    lowest = (spec.quant_min - z).astype(np.float32)[:, None]
+    highest = (spec.quant_max - z).astype(np.float32)[:, None]
+    same = spec.symmetric or len(rows) == 1  # np.clip is quick for two numbers
     height = max(1, _TILE // max(rows.shape[1], 1))
     for i in range(0, len(rows), height):
         tile = slice(i, i + height)
         for j in range(0, rows.shape[1], _TILE):
             with np.errstate(over="ignore"):
                 x = rows[tile, j : j + _TILE] * r[tile]
-            q = np.rint(x)
-            if not spec.symmetric:
-                q += z[tile]
-            np.clip(q, spec.quant_min, spec.quant_max, out=q)  # (1)
-            if not spec.symmetric:
-                sums[0, tile] += x.sum(axis=1, dtype=np.float64)
-                sums[1, tile] += q.sum(axis=1, dtype=np.float64)
-            sums[2, tile] += np.vecdot(x, q)
-            sums[3, tile] += np.vecdot(q, q)
-    return sums[0], sums[1], sums[2], sums[3]
+            k = np.rint(x)
+            if same:
+                np.clip(k, lowest[0, 0], highest[0, 0], out=k)  # (1)
+            else:
+                np.clip(k, lowest[tile], highest[tile], out=k)
+            sums[0, tile] += np.vecdot(x, k)
+            sums[1, tile] += np.vecdot(k, k)
+    return sums[0], sums[1]
