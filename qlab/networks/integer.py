@@ -4,8 +4,9 @@
 
 Only the two doors of eq. (1) know real numbers. Between them there are int8 or uint8 codes, int32
 accumulators and biases, and a product and a shift for each code (`qlab.networks.requantize`).
-NumPy has no 8-bit matrix product, so codes are widened to int32 and multiplied by `einsum`; on one
-core this takes a few times as long as float32 BLAS. `python -m benchmarks integer` measures it.
+NumPy has no 8-bit matrix product, so codes are widened to int32 and multiplied by `einsum`. That is
+slower than float32 BLAS, by how much `python -m benchmarks integer` measures; 8 bits are faster
+where there is a kernel for them, see `qlab.networks.onnx`.
 
 The network that is simulated in floats, `IntegerNetwork.simulated`, has the same grids. With
 scales that are powers of two and sums below 2^24 both give the same codes; else a layer's codes

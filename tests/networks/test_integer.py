@@ -6,7 +6,7 @@ from types import FrameType
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qlab import core, data, metrics, networks, ranges
@@ -48,13 +48,22 @@ def per_tensor(s: float, z: int, spec: QuantSpec = U8) -> QParams:
     return QParams(np.array(s), np.array(z), spec)
 
 
-def every_kind(rng: np.random.Generator, requantization: str = "half_even") -> IntegerNetwork:
-    """Return a small network with all layers, a rectifier in front and asymmetric weights."""
+def every_kind(
+    rng: np.random.Generator,
+    requantization: str = "half_even",
+    activations: QuantSpec = ACTIVATIONS,
+    front: bool = True,
+) -> IntegerNetwork:
+    """Return a small network with all layers and asymmetric weights; a rectifier in front or not.
+
+    Without it pixels are negative, so that the padded code is not 0; with signed activations the
+    rectifier behind the convolution cuts codes that the grid would keep.
+    """
     by_row = QuantSpec(bits=5, symmetric=False, granularity=PerAxis(0))
     net = Network(
         "every",
         (
-            ReLU("r0"),
+            *([ReLU("r0")] if front else []),
             Conv2d("c", rng.standard_normal((3, 2, 3, 2)), rng.standard_normal(3), 2, 1),
             MaxPool2d("p", 2),
             ReLU("r1"),
@@ -66,7 +75,7 @@ def every_kind(rng: np.random.Generator, requantization: str = "half_even") -> I
     images = rng.standard_normal((9, 2, 9, 8)).astype(np.float32)
     split = data.Split(images, np.zeros(9, np.int64), "calibration")
     return IntegerNetwork.from_calibration(
-        net, split, by_row, ACTIVATIONS, requantization=requantization, logits=U8
+        net, split, by_row, activations, requantization=requantization, logits=U8
     )
 
 
@@ -136,11 +145,20 @@ def network_by_loops(net: IntegerNetwork, q: np.ndarray) -> np.ndarray:
 
 
 @settings(max_examples=15)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_a_network_is_what_loops_over_integers_give(seed: int) -> None:
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    signed=st.booleans(),
+    symmetric=st.booleans(),
+    front=st.booleans(),
+)
+@example(seed=0, signed=True, symmetric=True, front=False)
+@example(seed=0, signed=False, symmetric=False, front=False)
+def test_a_network_is_what_loops_over_integers_give(seed, signed, symmetric, front) -> None:
     rng = np.random.default_rng(seed)
-    net = every_kind(rng)
-    q = rng.integers(0, 256, (2, 2, 9, 8)).astype(np.uint8)
+    spec = QuantSpec(bits=8, signed=signed, symmetric=symmetric)
+    net = every_kind(rng, activations=spec, front=front)
+    q = rng.integers(spec.quant_min, spec.quant_max + 1, (2, 2, 9, 8))
+    q = q.astype(np.int8 if signed else np.uint8)
     expected = np.array([network_by_loops(net, image) for image in q])
     np.testing.assert_array_equal(net.codes(q), expected)
 
