@@ -6,7 +6,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 from qlab import cli
 from qlab.course.books import checked
@@ -16,13 +15,13 @@ from qlab.course.check import judge
 from qlab.course.exercises import exercise
 from tests.course import small_lab
 from tests.course.small_lab import NAME, sources
+from tests.notebooks.running import SECONDS, complaints, executed
 from tests.repository.tree import ROOT
 
 LABS = ROOT / "labs"
 WITH_SOLUTIONS = [
     path for path in sorted(LABS.glob("*.ipynb")) if "BEGIN SOLUTION" in path.read_text()
 ]
-SECONDS = 240
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -238,14 +237,8 @@ def test_labs_that_are_not_there_are_one_sentence(
     assert not to.exists()
 
 
-def executed(path: Path, where: Path, record: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Execute a notebook headless; return what each check showed, and fail on any exception."""
-    monkeypatch.setenv("QLAB_HEADLESS", "1")
-    monkeypatch.setenv("QLAB_RECORD", str(record))
-    notebook = nbformat.read(path, as_version=4)
-    resources = {"metadata": {"path": str(where)}}
-    client = NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources)
-    client.execute()  # raises with the cell that did
+def verdicts(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return what each check of an executed notebook showed."""
     shown = []
     for cell in notebook.cells:
         if cell.cell_type == "code" and checked(cell.source):
@@ -259,16 +252,29 @@ NOTEBOOKS = [path.stem for path in WITH_SOLUTIONS]
 
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize("name", [NAME, *NOTEBOOKS])
-@pytest.mark.parametrize(("book", "says"), [("student", "not started"), ("solution", "passed")])
-def test_a_book_runs_without_an_exception_and_every_check_says_where_it_stands(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, book: str, says: str
+def test_the_students_version_runs_and_every_check_says_that_it_is_not_started(
+    tmp_path: Path, name: str
 ) -> None:
     folder = small_lab.write(tmp_path / "labs").parent if name == NAME else LABS
     build(folder, tmp_path / "course", [name])
-    path = tmp_path / "course" / book / f"{name}.ipynb"
-    shown = executed(path, path.parent, tmp_path / "record.json", monkeypatch)
+    notebook = executed(tmp_path / "course" / "student" / f"{name}.ipynb")
+    assert complaints(notebook) == []
+    shown = verdicts(notebook)
     assert shown
-    assert [text for text in shown if f": {says}" not in text] == []
+    assert [text for text in shown if ": not started" not in text] == []
+
+
+@pytest.mark.timeout(SECONDS)
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_solution_version_is_the_lab_and_passes_every_check_of_it(
+    tmp_path: Path, name: str
+) -> None:
+    build(LABS, tmp_path / "course", [name])
+    lab = LABS / f"{name}.ipynb"
+    assert sources(tmp_path / "course" / "solution" / lab.name) == sources(lab)
+    shown = verdicts(executed(lab))
+    assert shown
+    assert [text for text in shown if ": passed" not in text] == []
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
