@@ -38,7 +38,8 @@ def with_tables(
 
 def table(f: Table, x: Float32[np.ndarray, "..."], k: int) -> Float32[np.ndarray, " k"]:
     """K levels for the numbers ``x``: their own where they are few, else what ``f`` says."""
-    values, counts = np.unique(x.astype(np.float64), return_counts=True)
+    values, counts = np.unique(x, return_counts=True)
+    values = values.astype(np.float64)
     if not values.size:
         values = np.zeros(1)
     if values.size > k:

@@ -70,16 +70,17 @@ def test_no_partition_is_better(x, bits) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("first", "later"), [(2, 2), (7, 3), (40, 16), (10**6, 1)])
-@pytest.mark.parametrize("dense", [0, 1 << 16])
+@pytest.mark.parametrize("most", [30, 4096])
 def test_coarse_to_fine_finds_what_all_places_at_once_find(
-    kind, first, later, dense, monkeypatch
+    kind, first, later, most, monkeypatch
 ) -> None:
-    monkeypatch.setattr(partition, "_DENSE", dense)  # 0: divide and conquer alone
     for seed in range(2):
         x = KINDS[kind](np.random.default_rng(seed), 300).astype(np.float32).astype(np.float64)
         values, counts = np.unique(x, return_counts=True)
         for k in (1, 2, 5, 17):
-            all_at_once = partition.boundaries(values, counts, k, first=len(values))
+            monkeypatch.setattr(partition, "_MOST", 0)  # divide and conquer over all places
+            all_at_once = partition.boundaries(values, counts, k)
+            monkeypatch.setattr(partition, "_MOST", most)
             found = partition.boundaries(values, counts, k, first=first, later=later)
             assert found[0] == 0
             assert found[-1] == len(values)
