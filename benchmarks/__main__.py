@@ -1,20 +1,25 @@
-"""`python -m benchmarks [NAME ...]`: measure, print, and keep the printed tables in README.md."""
+"""`python -m benchmarks [NAME ...]`: measure, print, and keep the printed tables in README.md.
+
+Options, such as ``--minutes 120``, go to the benchmarks that are named beside them.
+"""
 
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from benchmarks import MODULES
 
 README = Path(__file__).with_name("README.md")
+TRAININGS = ("qat",)  # run when named, not with all others: they train networks
 
 
-def measure(name: str) -> str:
+def measure(name: str, options: Sequence[str] = ()) -> str:
     """Run one benchmark in a process of its own and return what it printed."""
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     return subprocess.run(
         command, cwd=README.parents[1], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.strip()
@@ -74,16 +79,18 @@ def insert(page: str, name: str, text: str) -> str:
     return f"{before}{opening}\n{text}\n{closing}{after}"
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Measure the named benchmarks, or all, and write each table as soon as it is there."""
-    if unknown := [name for name in names if name not in MODULES]:
-        print(f"benchmarks: expected some of {', '.join(MODULES)}, got {unknown[0]}.")
+    first = next((k for k, a in enumerate(arguments) if a.startswith("-")), len(arguments))
+    names, options = arguments[:first], arguments[first:]
+    if unknown := [name for name in names if name not in MODULES + TRAININGS]:
+        print(f"benchmarks: expected some of {', '.join(MODULES + TRAININGS)}, got {unknown[0]}.")
         return 2
     failed = 0
     for name in names or MODULES:
         print(f"... {name}", file=sys.stderr, flush=True)
         try:
-            printed = measure(name)
+            printed = measure(name, options)
         except subprocess.CalledProcessError as error:
             failed = 1
             print(f"benchmarks: {name} ended with status {error.returncode}.", file=sys.stderr)
