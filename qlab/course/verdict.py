@@ -139,7 +139,9 @@ class Verdict:
             cells = "".join(_row(*row) for row in [*rows, ("got", self.failure.got)])
             said = f"Smallest case that fails: {self.failure.sentence}"
             parts.append(f'<p style="margin:4px 0">{_safe(said)}</p>')
-            parts.append(f'<dl class="qlab-failure" style="margin:0 0 6px">{cells}</dl>')
+            columns = "display:grid;grid-template-columns:max-content minmax(0,1fr);gap:2px 12px"
+            style = f"margin:0 0 6px;{columns}"
+            parts.append(f'<dl class="qlab-failure" style="{style}">{cells}</dl>')
         if self.explanation:
             text = f'<strong style="color:{colour}">The mistake:</strong> {_safe(self.explanation)}'
             parts.append(f'<p class="qlab-mistake" style="margin:4px 0">{text}</p>')
@@ -163,9 +165,7 @@ def _item(line: Line) -> str:
 
 def _row(name: str, text: str) -> str:
     code = f'<pre style="margin:0;white-space:pre-wrap;color:inherit">{_safe(text)}</pre>'
-    return (
-        f'<dt style="font-weight:600">{_safe(name)}</dt><dd style="margin:0 0 2px 1em">{code}</dd>'
-    )
+    return f'<dt style="font-weight:600">{_safe(name)}</dt><dd style="margin:0">{code}</dd>'
 
 
 def _wrapped(lead: str, text: str) -> str:

@@ -26,6 +26,7 @@ PATIENCE = 120  # seconds for a cell, on two cores that others use as well
 STDERR = '[data-mime-type="application/vnd.jupyter.stderr"]'
 ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
 FOLDERS = ("_CONFIG_DIR", "_DATA_DIR", "_RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
+NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
 class JupyterLab:
@@ -48,6 +49,9 @@ class JupyterLab:
         folders = {f"JUPYTER{name}": str(home / name.strip("_").lower()) for name in FOLDERS}
         environment = os.environ | folders | {"QLAB_LABS": str(labs), "JUPYTER_TOKEN": TOKEN}
         command = [sys.executable, "-m", "qlab.cli", "lab", "--no-browser", f"--port={port}"]
+        answered = Path(folders["JUPYTERLAB_SETTINGS_DIR"]) / NEWS  # asked once, over the page
+        answered.parent.mkdir(parents=True)
+        answered.write_text('{"fetchNews": "false", "checkForUpdates": false}', encoding="utf-8")
         self.log = home / "jupyterlab.txt"
         with self.log.open("w") as file:
             self.process = subprocess.Popen(
@@ -100,19 +104,23 @@ class Notebook(App):
         super().__init__(context, server)
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         self.sources = ["".join(cell["source"]) for cell in cells]
+        self.page.set_default_timeout(PATIENCE * 1000)
+        asks = self.page.locator(".jp-Dialog", has_text="Select Kernel")
+        self.page.add_locator_handler(asks, self._take_kernel)
         self.page.goto(f"{lab.address}lab/tree/{path.name}?token={TOKEN}", wait_until="commit")
         # ready once the kernel is: then the toolbar says that it idles
         idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        idle.wait_for(timeout=PATIENCE * 1000)
+        idle.wait_for()
         self._run_all()
+
+    def _take_kernel(self, dialog: Locator) -> None:
+        """Answer JupyterLab, which asks for a kernel where the list of kernels came late."""
+        dialog.get_by_role("button", name="Select Kernel").click()
 
     def _run_all(self) -> None:
         """Run all cells; a kernel that only just came up may not hear it the first time."""
         page = self.page
         for _ in range(6):
-            dialog = page.locator(".jp-Dialog", has_text="Select Kernel")
-            if dialog.count():  # JupyterLab asks where the list of kernels came late
-                dialog.get_by_role("button", name="Select Kernel").click()
             page.get_by_role("menuitem", name="Run", exact=True).click()
             page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
             try:

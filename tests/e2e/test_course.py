@@ -21,6 +21,7 @@ NAME = "grids.nearest_level"
 TASK = exercise(NAME)
 BELOW = "levels[np.maximum(np.searchsorted(levels, x, side='right') - 1, 0)]"
 SECONDS = 600
+expect.set_options(timeout=PATIENCE * 1000)
 
 BUILD, CHECK, HINT = "def nearest_level(", f'check("{NAME}"', f'hint("{NAME}"'
 MINE, HUNT = "mine(Grids(", f'bughunt("{NAME}"'
@@ -42,7 +43,6 @@ def lab(browser: Browser, books: Path, tmp_path: Path) -> Iterator[Notebook]:
     server = JupyterLab(books / "student", tmp_path, record)
     try:
         with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
-            context.set_default_timeout(60_000)
             yield Notebook(context, server, books / "student" / f"{LAB}.ipynb")
     finally:
         server.stop()
@@ -79,7 +79,7 @@ def predicts(lab: Notebook) -> None:
     panel.locator(".qlab-predicted input").fill("42")
     panel.locator(".qlab-predicted input").press("Enter")
     outcome = panel.locator(".qlab-told svg").first
-    outcome.wait_for(timeout=PATIENCE * 1000)
+    outcome.wait_for()
     told = panel.locator(".qlab-told").inner_text()
     assert "42" in told and "measured" in told.lower() and "Your 1 number so far" in told
     lab.widget(EXPLORE, ".qlab-bits .noUi-handle")
@@ -117,10 +117,10 @@ def sees_it_in_the_instrument(lab: Notebook) -> None:
     errors = lab.root.locator(".qlab-figure-errors").first
     marked = errors.screenshot()
     choose(lab.root.locator(".qlab-mine-toggle"), "Reference")
-    expect(lab.root.locator('[data-state="reference"]')).to_be_visible(timeout=PATIENCE * 1000)
+    expect(lab.root.locator('[data-state="reference"]')).to_be_visible()
     until(lambda: errors.screenshot() != marked, PATIENCE, "the mark goes")
     choose(lab.root.locator(".qlab-mine-toggle"), "Both")
-    lab.root.locator('[data-state="differs"]').wait_for(timeout=PATIENCE * 1000)
+    lab.root.locator('[data-state="differs"]').wait_for()
 
 
 def takes_a_hint(lab: Notebook) -> None:
@@ -150,7 +150,7 @@ def finds_the_bug(lab: Notebook) -> None:
     choose(choices, TASK.mutants[0].sentence)
     lab.click("answer")
     told = lab.root.locator(".qlab-explanation .qlab-outcome")
-    told.wait_for(timeout=PATIENCE * 1000)
+    told.wait_for()
     if "Right" not in told.inner_text():
         choose(choices, told.locator("p").last.inner_text().partition(": ")[2])
         lab.click("answer")
@@ -179,7 +179,7 @@ def reads_the_report(lab: Notebook, folder: Path) -> None:
     """The report is one file that holds all of it and asks nobody for anything."""
     lab.widget(REPORT, ".qlab-report")
     lab.click("report-write")
-    expect(lab.root.locator(".qlab-written")).to_contain_text("Written:", timeout=PATIENCE * 1000)
+    expect(lab.root.locator(".qlab-written")).to_contain_text("Written:")
     page = App(lab.page.context, lab.server)
     asked: list[str] = []
     page.page.on("request", lambda request: asked.append(request.url))
