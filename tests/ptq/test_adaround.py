@@ -131,6 +131,16 @@ def test_codes_are_neighbours_and_outputs_are_no_worse_than_nearest(
     assert output_error(W, found.dequantize(), X) <= nearest + 2.0**-22 * size
 
 
+def test_a_row_that_the_descent_leaves_worse_than_nearest_is_rounded_to_nearest() -> None:
+    """Without the regulariser nothing settles, and cutting h at 1/2 is a poor rounding."""
+    W, X = layer(out=200, width=10, n=200)
+    found = adaround(W, X, spec(3), iterations=50, regularization=0)
+    nearest, H = fake_quantize(W, found.qparams), moments(X)
+    rows = [np.sum(((W - a).astype(np.float64) @ H) * (W - a), 1) for a in
+            (found.dequantize(), nearest)]  # fmt: skip
+    assert (rows[0] <= rows[1] * (1 + 1e-4)).all()
+
+
 def test_weights_on_the_grid_stay() -> None:
     W, X = np.array([[1.0, -2.0, 3.0]], np.float32), layer(width=3)[1]
     found = adaround(W, X, QuantSpec(bits=3), method=ranges.minmax)
