@@ -64,7 +64,8 @@ def save_packed(small: Quantized, path: Path | str) -> Path:
     Raises
     ------
     ValueError
-        If codes and network do not go together, or a code is not one of its grid.
+        If codes and network do not go together, a code is not one of its grid, or a convolution
+        is padded by its kernel's side or more.
     OSError
         If the file can't be written; what was there before is still there.
 
@@ -176,6 +177,7 @@ def _described(layer: Layer, small: Quantized) -> tuple[dict[str, Any], Arrays]:
     match layer:
         case Linear() | Conv2d():
             if isinstance(layer, Conv2d):
+                _padded_less_than_kernel(layer.name, layer.padding, layer.weight.shape)
                 entry |= {"stride": layer.stride, "padding": layer.padding}
             arrays: Arrays = {"bias": layer.bias}
             if layer.name not in small.codes:
@@ -274,8 +276,7 @@ class _Entry:
                 stride = _whole(self.fields.pop("stride"), 1, MOST_SIDE)
                 padding = _whole(self.fields.pop("padding"), 0, MOST_SIDE)
                 W, b = self._weighted(qparams, codes)
-                if W.ndim == 4 and padding >= max(W.shape[2:]):
-                    raise ValueError(f"its layer {name!r} pads by {padding}, more than its kernel")
+                _padded_less_than_kernel(name, padding, W.shape)
                 return Conv2d(name, W, b, stride, padding)
             case "MaxPool2d":
                 return MaxPool2d(name, _whole(self.fields.pop("size"), 1, MOST_SIDE))
@@ -342,6 +343,14 @@ def _spec(entry: dict[str, Any]) -> QuantSpec:
     if kind not in kinds:
         raise ValueError(f"its granularity {kind!r} is unknown")
     return QuantSpec(**fields, granularity=kinds[kind](*numbers))
+
+
+def _padded_less_than_kernel(name: str, padding: int, shape: tuple[int, ...]) -> None:
+    """Refuse a border that sees no pixel: a file could claim one that fills the memory."""
+    if padding >= max(shape[2:], default=0):
+        raise ValueError(
+            f"packed: padding must be less than the kernel's side, got {padding} (name={name!r})."
+        )
 
 
 def _on_grid(name: str, codes: Shaped[np.ndarray, "..."], spec: QuantSpec) -> None:

@@ -304,3 +304,17 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file or directory"):
         save_packed(small, tmp_path / "nowhere" / "net.packed")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_padding_that_would_be_allocated_on_predicting_is_refused(tmp_path: Path) -> None:
+    conv = Conv2d("c", np.ones((1, 1, 3, 3)), np.zeros(1), padding=2)  # as the last layer it chains
+    small = quantize_weights(Network("wide", (conv,), (1, 4, 4)), QuantSpec(bits=4))
+    path = save_packed(small, tmp_path / "wide.packed")
+    raw = path.read_bytes()
+    assert raw.count(b'\\"padding\\":2') == 1
+    path.write_bytes(raw.replace(b'\\"padding\\":2', b'\\"padding\\":3'))
+    with pytest.raises(ValueError, match="padding must be less than the kernel's side, got 3"):
+        read_packed(path)
+    wider = Network("wide", (Conv2d("c", conv.weight, conv.bias, padding=3),), (1, 4, 4))
+    with pytest.raises(ValueError, match="padding must be less than the kernel's side, got 3"):
+        save_packed(quantize_weights(wider, QuantSpec(bits=4)), path)
