@@ -25,6 +25,14 @@ def test_every_code_of_a_width_survives(bits: int) -> None:
     assert_array_equal(unpack(pack(unsigned, bits, False), bits, unsigned.size, False), unsigned)
 
 
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_words_of_eight_codes_hold_the_bits_one_after_the_other(bits: int) -> None:
+    for count in (0, 1, 7, 8, 9, 8 * 2**15 + 13):  # more than one piece of words
+        codes = np.random.default_rng(bits).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), count)
+        one_by_one = np.unpackbits(codes.astype(np.uint8)[:, None], axis=1)[:, 8 - bits :]
+        assert_array_equal(pack(codes, bits), np.packbits(one_by_one))
+
+
 def test_golden_four_codes_of_three_bits() -> None:
     # 001 111 011 100 and four filler bits: 00111101 11000000
     assert_array_equal(pack(np.array([1, -1, 3, -4]), 3), [0b00111101, 0b11000000])
