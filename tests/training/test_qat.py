@@ -73,6 +73,21 @@ def test_the_network_computes_what_the_module_computes(
     np.testing.assert_allclose(net.predict(IMAGES)[clear], expected[clear], rtol=0, atol=1e-4)
 
 
+def test_parameters_are_put_back_after_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    works: list[Workpiece] = []
+    run = qat.run
+
+    def watched(*arguments: Any, **named: Any) -> Fitted:
+        works.append(named["workpiece"])
+        return run(*arguments, **named)
+
+    monkeypatch.setattr(qat, "run", watched)
+    plan = LEARN | {"lr": 0.5, "schedule": "constant"}  # one step of Adam goes half a unit
+    train_quantized(dense(), DIGITS, "bnn", 1, **plan)
+    latent = works[0].module.fc1.weight
+    assert latent.abs().max() == 1  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_weights_lie_on_few_levels_and_activations_on_their_grids(method: str) -> None:
     bits = fewest(method)

@@ -43,6 +43,17 @@ def test_the_twins_agree_for_any_scale(scale: float, seed: int) -> None:
     np.testing.assert_array_equal(twin, core.fake_quantize(x, qparams))
 
 
+@pytest.mark.parametrize("zero_point", [0, 5, 6])
+def test_ties_and_their_neighbours_fall_as_in_numpy(zero_point: int) -> None:
+    spec = QuantSpec(bits=8, signed=False, symmetric=zero_point == 0)
+    for scale in np.random.default_rng(0).uniform(0.01, 1, 200).astype(np.float32):
+        qparams = QParams(np.array(scale), np.array(zero_point), spec)
+        x = (np.arange(-8, 250, dtype=np.float32) + np.float32(0.5)) * scale
+        x = np.concatenate([np.nextafter(x, -np.inf), x, np.nextafter(x, np.inf)])
+        twin = fake_quantize(torch.from_numpy(x), qparams).numpy()
+        np.testing.assert_array_equal(twin, core.fake_quantize(x, qparams))
+
+
 def test_a_grid_beyond_float32_saturates_as_in_numpy() -> None:
     qparams = QParams(np.array(1e38), np.array(0), QuantSpec(bits=8))
     x = np.array([3.4e38, -3.4e38, 0], np.float32)
