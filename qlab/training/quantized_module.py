@@ -156,7 +156,7 @@ def quantized_module(
                 signed = bits > 1 and bool((x < 0).any())
                 grid = inputs(x, QuantSpec(bits=bits, signed=signed))
             child = QuantizedLayer(child, weights(child.weight, weight_bits), grid, batch_norm)
-            child.settle(torch.from_numpy(np.ascontiguousarray(x)))
+            child.settle(torch.tensor(x))
         children[name] = child
     module = nn.Sequential(children)
     layers = {n: k for n, k in children.items() if isinstance(k, QuantizedLayer)}
