@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32, Int, Int32
 from qlab.core import Granularity, PerTensor, packed_bytes, spread
 from qlab.metrics import Bytes
 
+_FEW = 64  # levels
 _LARGEST = np.finfo(np.float32).max
 
 
@@ -152,4 +153,12 @@ def nearest_level(
     array([0, 0, 1, 2], dtype=int32)
     """
     middles = (levels[1:].astype(np.float64) + levels[:-1]) / 2
-    return np.asarray(np.searchsorted(middles, x, side="left"), np.int32)
+    if x.dtype != np.float32 or len(levels) > _FEW:
+        return np.asarray(np.searchsorted(middles, x, side="left"), np.int32)
+    rounded = middles.astype(np.float32)  # x > middle ⟺ x > the largest float32 up to it
+    beyond = rounded > middles
+    rounded[beyond] = np.nextafter(rounded[beyond], np.float32(-np.inf))
+    codes = np.zeros(x.shape, np.uint8)
+    for middle in rounded:  # four times quicker than a search, for few levels
+        codes += x > middle
+    return codes.astype(np.int32)

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-_FIRST, _LATER = 256, 64  # cells in the first round, and of one boundary in later ones
+_FIRST, _LATER = 256, 128  # cells in the first round, and of one boundary in later ones
 _MOST = 4096  # places of one boundary; were there more, divide and conquer would be quicker
 _NOISE = 1e-12  # of Σ n x²: what float64's prefix sums may be wrong by
 
@@ -82,19 +82,21 @@ def boundaries(
     starts, stops = edges[:-1], edges[1:]
     kept = np.ones((k - 1, len(starts)), bool)
     while True:
-        rows = _rows(sums, starts, stops, kept)
-        if max(len(row.place) for row in rows) > _MOST:
+        grid = _Grid.of(sums, starts, stops, kept)
+        if grid.mask.sum(axis=1).max() > _MOST:
             return _divide(sums, starts, stops, kept)
+        rows = grid.rows(n, bool(kept.all()))
         tables = _tables(sums, rows)
         forward, choices = _forward(tables)
         found = _walk([row.place for row in rows], choices)
         if (stops - starts == 1).all():
             return found
-        limit = float(sums.cost(found[:-1], found[1:]).sum()) + _NOISE * sums.scale
+        limit = sums.settled(found) + _NOISE * sums.scale
         backward = _backward(tables)
-        for m, row in enumerate(rows[1:-1]):
-            good = row.place[forward[m + 1] + backward[m + 1] <= limit]
-            kept[m] &= _among(starts, good) | _among(stops, good)
+        total = np.concatenate(forward[1:-1]) + np.concatenate(backward[1:-1])
+        good = np.zeros_like(grid.mask)
+        good[grid.mask] = total <= limit
+        kept &= good[:, grid.left] | good[:, grid.right]
         starts, stops, kept = _refine(sums, starts, stops, kept, later)
 
 
@@ -112,7 +114,8 @@ class _Sums:
     @classmethod
     def of(cls, x: np.ndarray, counts: np.ndarray) -> "_Sums":
         n = counts.astype(np.float64)
-        middle = int(np.searchsorted(np.cumsum(n), n.sum() / 2))
+        upto = np.concatenate([[0.0], np.cumsum(n)])  # exact: whole numbers
+        middle = int(np.searchsorted(upto[1:], upto[-1] / 2))
         y = x - x[middle]
 
         def outward(f: np.ndarray) -> np.ndarray:
@@ -121,8 +124,9 @@ class _Sums:
 
         width = np.sqrt(np.diff(y) * (n[1:] + n[:-1]))
         spread = np.concatenate([[0.0], np.cumsum(width), [width.sum()]])
-        q = outward(n * y * y)
-        return cls(y, outward(n), outward(n * y), q, spread, float(q[-1] - q[0]))
+        ny = n * y
+        q = outward(ny * y)
+        return cls(y, upto, outward(ny), q, spread, float(q[-1] - q[0]))
 
     def mean(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Mean of each run i … j; 0 where it is empty."""
@@ -132,6 +136,33 @@ class _Sums:
         """Squared error of each run i … j, equation 1."""
         s = self.s[j] - self.s[i]
         return self.q[j] - self.q[i] - s * s / np.maximum(self.n[j] - self.n[i], 1)
+
+    def means(self, i: Places, j: Places, apart: bool) -> Float64[np.ndarray, "_ _"]:
+        """Mean of the run from every i (columns) to every j (rows)."""
+        n = self.n[j][:, None] - self.n[i]
+        s = self.s[j][:, None] - self.s[i]
+        s /= n if apart else np.maximum(n, 1, out=n)
+        return s
+
+    def costs(self, i: Places, j: Places, apart: bool) -> Float64[np.ndarray, "_ _"]:
+        """Squared error of the run from every i (columns) to every j (rows), equation 1."""
+        n = self.n[j][:, None] - self.n[i]
+        s = self.s[j][:, None] - self.s[i]
+        s *= s
+        s /= n if apart else np.maximum(n, 1, out=n)
+        q = self.q[j][:, None] - self.q[i]
+        q -= s
+        return q
+
+    def settled(self, edges: np.ndarray, rounds: int = 3) -> float:
+        """Squared error after some of Lloyd's iterations: a better partition to compare with."""
+        for _ in range(rounds):
+            c = self.mean(edges[:-1], edges[1:])
+            moved = np.searchsorted(self.x, (c[1:] + c[:-1]) / 2)
+            if (np.diff(moved) <= 0).any():
+                break
+            edges = np.concatenate([edges[:1], moved, edges[-1:]])
+        return float(self.cost(edges[:-1], edges[1:]).sum())
 
     def aside(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Return a of each cell i … j, equation 3; 0 where a boundary has no room inside."""
@@ -151,25 +182,44 @@ class _Row:
     a: Costs
 
 
-def _rows(sums: _Sums, starts: Places, stops: Places, kept: Kept) -> list[_Row]:
-    """Places of every boundary; the same object where all have the same."""
-    a = sums.aside(starts, stops)
-    zero, one = (np.array([p]) for p in (0, len(sums.x)))
-    ends = [_Row(p, p, p, np.zeros(1)) for p in (zero, one)]
-    if kept.all():
-        return [ends[0], *[_row(starts, stops, a)] * len(kept), ends[1]]
-    return [ends[0], *(_row(starts[r], stops[r], a[r]) for r in kept), ends[1]]
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """All ends of cells, and for every boundary (rows) those where it may lie."""
 
+    points: Places
+    left: Places  # the end at which each cell starts
+    right: Places
+    mask: Kept
+    low: Int[np.ndarray, "_ _"]
+    high: Int[np.ndarray, "_ _"]
+    a: Float64[np.ndarray, "_ _"]
 
-def _row(starts: Places, stops: Places, a: Costs) -> _Row:
-    place = np.sort(np.concatenate([starts, stops]))
-    place = place[np.append(True, place[1:] > place[:-1])]
-    low, high, most = place.copy(), place.copy(), np.zeros(len(place))
-    left, right = np.searchsorted(place, starts), np.searchsorted(place, stops)
-    high[left], low[right] = stops, starts
-    most[left] = a
-    most[right] = np.maximum(most[right], a)
-    return _Row(place, low, high, most)
+    @classmethod
+    def of(cls, sums: _Sums, starts: Places, stops: Places, kept: Kept) -> "_Grid":
+        points = np.union1d(starts, stops)
+        left, right = np.searchsorted(points, starts), np.searchsorted(points, stops)
+        shape = (len(kept), len(points))
+        mask, a = np.zeros(shape, bool), np.zeros(shape)
+        low, high = np.tile(points, (len(kept), 1)), np.tile(points, (len(kept), 1))
+        aside = np.where(kept, sums.aside(starts, stops), 0)
+        mask[:, left], a[:, left], high[:, left] = kept, aside, np.where(kept, stops, starts)
+        mask[:, right] |= kept
+        a[:, right] = np.maximum(a[:, right], aside)
+        low[:, right] = np.where(kept, starts, stops)
+        return cls(points, left, right, mask, low, high, a)
+
+    def rows(self, n: int, same: bool) -> list[_Row]:
+        """Return the places of every boundary, both ends too; one object where all are the same."""
+        first, last = (_Row(p, p, p, np.zeros(1)) for p in (np.array([0]), np.array([n])))
+        if same:
+            inner = [_Row(self.points, self.low[0], self.high[0], self.a[0])] * len(self.mask)
+        else:
+            at = [np.flatnonzero(row) for row in self.mask]
+            inner = [
+                _Row(self.points[j], self.low[m, j], self.high[m, j], self.a[m, j])
+                for m, j in enumerate(at)
+            ]
+        return [first, *inner, last]
 
 
 def _tables(sums: _Sums, rows: list[_Row]) -> list[Float64[np.ndarray, "_ _"]]:
@@ -179,17 +229,22 @@ def _tables(sums: _Sums, rows: list[_Row]) -> list[Float64[np.ndarray, "_ _"]]:
         if m > 1 and rows[m - 1] is i and i is j:
             tables.append(tables[-1])
             continue
-        before, here = i.place, j.place[:, None]
-        c = sums.cost(before, here)
-        if i.a.any() or j.a.any():
-            high, low = j.high[:, None], j.low[:, None]
-            most = np.where(i.high < high, sums.mean(i.high, high), sums.x[high - 1])
-            least = np.where(
-                i.low < low, sums.mean(i.low, low), sums.x[np.minimum(i.low, len(sums.x) - 1)]
-            )
-            c += j.a[:, None] * least - i.a * most  # (4)
-        if before[-1] > here[0, 0]:
-            c[before > here] = np.inf
+        apart = bool(i.high[-1] < j.low[0])  # no run can be empty
+        c = sums.costs(i.place, j.place, apart)
+        if i.a.any():
+            most = sums.means(i.high, j.high, apart)
+            if not apart:
+                np.copyto(most, sums.x[j.high - 1][:, None], where=i.high >= j.high[:, None])
+            most *= i.a
+            c -= most  # (4)
+        if j.a.any():
+            least = sums.means(i.low, j.low, apart)
+            if not apart:
+                np.copyto(least, sums.x[i.low], where=i.low >= j.low[:, None])
+            least *= j.a[:, None]
+            c += least  # (4)
+        if not apart:
+            c[i.place > j.place[:, None]] = np.inf
         tables.append(c)
     return tables
 
@@ -220,11 +275,6 @@ def _walk(places: list[np.ndarray], choices: list[np.ndarray]) -> np.ndarray:
         at = int(choice[at])
         found.append(int(before[at]))
     return np.array(found[::-1])
-
-
-def _among(x: np.ndarray, sorted_places: np.ndarray) -> np.ndarray:
-    at = np.minimum(np.searchsorted(sorted_places, x), len(sorted_places) - 1)
-    return sorted_places[at] == x
 
 
 def _refine(

@@ -63,6 +63,14 @@ def test_no_level_is_nearer(x, table) -> None:
     assert (chosen <= every.min(axis=-1) + 1e-12).all()
 
 
+@given(float32_arrays(), float32_arrays(st.tuples(st.integers(1, 9))))
+def test_counting_levels_and_searching_them_agree_to_the_bit(x, table) -> None:
+    levels = np.sort(table)
+    middles = ((levels[1:].astype(np.float64) + levels[:-1]) / 2).astype(np.float32)
+    x = np.concatenate([x.ravel(), middles, np.nextafter(middles, np.float32(0))])  # ties, too
+    assert (nearest_level(x, levels) == nearest_level(x.astype(np.float64), levels)).all()
+
+
 @given(float32_arrays(low=-10, high=10), st.integers(1, 8))
 def test_codes_are_packed_and_come_back(W, bits) -> None:
     coded = kmeans(W, bits=bits)
