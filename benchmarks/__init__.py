@@ -16,7 +16,18 @@ from collections.abc import Mapping, Sequence
 
 __all__ = ["MODULES", "cell", "table"]
 
-MODULES = ("inference", "gptq", "ptq", "integer", "onnx", "packed", "loading", "startup", "live")
+MODULES = (
+    "inference",
+    "codebooks",
+    "gptq",
+    "ptq",
+    "integer",
+    "onnx",
+    "packed",
+    "loading",
+    "startup",
+    "live",
+)
 
 
 def cell(value: object) -> str:
