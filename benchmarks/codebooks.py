@@ -47,7 +47,7 @@ def _measure() -> list[dict[str, object]]:
 
 def _clustering() -> list[dict[str, object]]:
     import numpy as np
-    from sklearn.cluster import KMeans  # type: ignore[import-untyped]
+    from sklearn.cluster import KMeans
 
     from qlab import networks
     from qlab.codebooks import kmeans

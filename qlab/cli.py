@@ -114,6 +114,8 @@ def lab(arguments: argparse.Namespace) -> None:
         raise Failure(listening(arguments, error)) from error
     command = [sys.executable, "-m", "jupyterlab", "--port", str(arguments.port)]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.ip={arguments.ip}"]
+    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # stay offline
+    command += ["--LabApp.news_url=None"]
     command += [] if arguments.browser and has_screen() else ["--no-browser"]
     command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # containers
     try:

@@ -5,9 +5,11 @@
     z = the one of z − 1, z, z + 1 that leaves least after (1) and (2)                   (3)
 
 and again, from the whole range on, until nothing moves. Each round lowers Σ(x − x̂)² or leaves it,
-so the result is never worse than ``minmax``. It is the Lloyd iteration with levels tied to a grid,
-and like that it ends in a minimum near its start: ``mse`` searches them all. A zero point is tried
-with codes of its own, since with the codes held a step of z would shift every value by s.
+but for the rounding of float32, which decides where the steps are many and the values few; so what
+was found is kept only where it leaves less than ``minmax``. It is the Lloyd iteration with levels
+tied to a grid, and like that it ends in a minimum near its start: ``mse`` searches them all. A zero
+point is tried with codes of its own, since with the codes held a step of z would shift every value
+by s.
 
 This is how we read "least-squares mapping". The source's own formula, sign(x)·min(|x|, max − min),
 contains no square: it clips.
@@ -19,9 +21,9 @@ Source of the iteration: Lloyd 1982, doi:10.1109/TIT.1982.1056489; of the scale,
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped
+from jaxtyping import Float, Float32, Float64, Shaped
 
-from qlab.core import PerAxis, QParams, QuantSpec, per_block, qparams_between
+from qlab.core import PerAxis, QParams, QuantSpec, fake_quantize, per_block, qparams_between
 from qlab.core.arrays import finite32
 from qlab.core.spec import SMALLEST_SCALE
 from qlab.ranges.arguments import whole
@@ -74,8 +76,9 @@ def _fit(rows: Rows, spec: QuantSpec, iterations: int) -> Shaped[np.ndarray, " b
         rows = np.maximum(rows, 0)  # negatives become 0 whatever s is
     low, high = rows.min(axis=1, initial=0), rows.max(axis=1, initial=0)
     start = qparams_between(low, high, dataclasses.replace(spec, granularity=PerAxis(0)))
-    found = np.empty(len(rows), _PAIR)
-    found["scale"], found["zero_point"] = start.scale, start.zero_point
+    first = np.empty(len(rows), _PAIR)
+    first["scale"], first["zero_point"] = start.scale, start.zero_point
+    found = first.copy()
     moving = np.arange(len(rows) if rows.shape[1] else 0)
     for _ in range(iterations):
         if moving.size == 0:
@@ -84,7 +87,18 @@ def _fit(rows: Rows, spec: QuantSpec, iterations: int) -> Shaped[np.ndarray, " b
         still = rows if len(moving) == len(rows) else rows[moving]
         found[moving] = _refit(still, before, spec)
         moving = moving[found[moving] != before]
-    return found
+    worse = _error(rows, found, spec) > _error(rows, first, spec)
+    return np.where(worse, first, found)
+
+
+def _error(
+    rows: Rows, at: Shaped[np.ndarray, " blocks"], spec: QuantSpec
+) -> Float64[np.ndarray, " blocks"]:
+    """Σ(x − x̂)² of each row."""
+    by_row = dataclasses.replace(spec, granularity=PerAxis(0))
+    x_hat = fake_quantize(rows, QParams(at["scale"], at["zero_point"], by_row))
+    e = np.subtract(rows, x_hat, dtype=np.float64)
+    return np.vecdot(e, e)
 
 
 def _refit(
