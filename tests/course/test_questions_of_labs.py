@@ -1,14 +1,17 @@
-"""What the questions of labs 00, 02, 12 and 16 hold for right is computed here."""
+"""What the questions of labs 00, 02, 12, 16 and 22 hold for right is computed here."""
+
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qlab import core, data, distillation, metrics, networks, pruning, ranges
 from qlab.core import QuantSpec
-from qlab.course import Item, Number
+from qlab.course import Ask, Item, Number, clinic
 from qlab.course.exercises import exercise
-from qlab.course.questions import lab_00, lab_02, lab_12, lab_16
-from qlab.live import Distil
+from qlab.course.questions import lab_00, lab_02, lab_12, lab_16, lab_22
+from qlab.live import Distil, Quantize
 from qlab.networks import Network
 
 
@@ -162,3 +165,81 @@ def test_the_errors_of_lab_16_are_those_of_the_zoo() -> None:
             assert value.text in said.options[option_]
         assert ("within noise" not in found.note) == gains
         assert (found.high < alone.low) == gains
+
+
+def seeds(regime: str, precision: str, name: str) -> np.ndarray:
+    """Return the clinic's numbers as its file has them, a seed each."""
+    file = Path(clinic.__file__).parent / "measured.json"
+    return np.array(
+        json.loads(file.read_text(encoding="utf-8"))["per_seed"][regime][precision][name]
+    )
+
+
+def lost(regime: str, bits: str, name: str) -> np.ndarray:
+    return 100 * (seeds(regime, bits, name) - seeds(regime, "float", name))
+
+
+T_95_OF_4, T_95_OF_20 = 3.110935, 4.145788  # scipy.stats.t.ppf(1 - 0.05 / m / 2, 9)
+
+
+def interval(d: np.ndarray, t: float) -> tuple[float, float]:
+    half = t * d.std(ddof=1) / np.sqrt(d.size)
+    return d.mean() - half, d.mean() + half
+
+
+def test_the_warm_up_of_lab_22_has_wilsons_interval_and_the_librarys_step() -> None:
+    low, high = ends(142, 160)
+    assert f"from {float(low):.0f} to {float(high):.0f} %" in option(lab_22.WARM_UP[0], "Nothing.")
+    assert abs(142 / 160 - 0.886) == min(abs(k / 160 - 0.886) for k in range(161))
+    two = core.qparams_between(0.0, 1.0, QuantSpec(bits=2, signed=False, symmetric=False))
+    step = number(lab_22.WARM_UP[1])
+    assert step.holds(float(two.scale))
+    assert not any(step.holds(wrong) for wrong in (1 / 4, 1 / 2))  # range/2^bits, range/bits
+
+
+def test_the_predictions_of_lab_22_hold_within_the_intervals_of_the_seeds() -> None:
+    asked = number(lab_22.PREDICT[0])
+    low, high = interval(lost("all", "3", "clean"), T_95_OF_4)
+    inside, outside = (low + 0.001, high - 0.001), (low - 0.001, high + 0.001, 0)
+    assert all(asked.holds(x) for x in inside)
+    assert not any(asked.holds(x) for x in outside)
+    low, high = interval(lost("all", "4", "noise 0.2"), T_95_OF_20)
+    assert low < 0 < high
+    assert f"{high:+.2f}" in option(lab_22.PREDICT[1], "no effect seen")
+
+
+def test_the_network_of_lab_22_lies_outside_the_interval_of_the_seeds() -> None:
+    bench = Quantize(network="mlp_784_128_10", bits=3, activation_bits=3)
+    bench.settle(everything=False)
+    assert "lies far outside" in number(lab_22.PREDICT[0]).explanation
+    assert 100 * bench.values["change"].value < 3 * lost("all", "3", "clean").min()
+
+
+def test_the_interval_that_lab_22_asks_for_is_that_of_one_comparison() -> None:
+    asked, d = number(lab_22.EXPLAIN[0]), lost("all", "4", "clean")
+    assert f"{d.std(ddof=1):.3f} points" in asked.question
+    by_hand = 2.262 * round(float(d.std(ddof=1)), 3) / np.sqrt(10)  # as the question gives them
+    assert asked.holds(by_hand)
+    assert asked.holds(round(by_hand, 2))
+    judged_as_four = (interval(d, T_95_OF_4)[1] - interval(d, T_95_OF_4)[0]) / 2
+    for wrong in (judged_as_four, 2.262 * d.std(ddof=1), 1.96 * d.std(ddof=1) / np.sqrt(10)):
+        assert not asked.holds(wrong)
+
+
+def test_the_networks_of_lab_22_forget_on_both_splits_at_2_bits() -> None:
+    said = option(lab_22.EXPLAIN[1], "The networks forgot")
+    train, test = (lost("few", "2", name) for name in ("train", "clean"))
+    assert train.max() < 0 and test.max() < 0
+    for d in (train, test):
+        assert f"−{-d.mean():.2f}" in said
+    assert (train - test).mean() < 0  # the gap closes
+
+
+def test_the_model_answer_of_lab_22_says_no_more_than_was_seen() -> None:
+    asked = lab_22.EXPLAIN[-1]
+    assert isinstance(asked, Ask)
+    four, eight = (interval(lost("all", bits, "clean"), T_95_OF_4) for bits in ("4", "8"))
+    assert f"−{-four[0]:.2f} to −{-four[1]:.2f}" in asked.model
+    assert -1 < four[0] < four[1] < -0.1  # "some tenths of a point"
+    assert f"−{-eight[0]:.3f} to +{eight[1]:.3f}: no effect seen" in asked.model
+    assert max(-eight[0], eight[1]) < 0.1  # "a few hundredths of a point"
