@@ -1,5 +1,6 @@
 """What every test run shares: one thread, no display, and no test that looks away."""
 
+import gc
 import os
 import signal
 from collections.abc import Generator
@@ -28,6 +29,12 @@ def unexpected_skips(config: pytest.Config) -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the browser last: its driver keeps an event loop running in this thread to the end."""
     items.sort(key=lambda item: item.nodeid.startswith("tests/e2e/"))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what collecting made out of every later search for garbage: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -9,6 +9,7 @@
 
 import asyncio
 import sys
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakSet
@@ -75,6 +76,19 @@ class Connection(ZMQChannelsWebsocketConnection):
         self.websocket_handler.set_nodelay(True)
         return super().connect()
 
+    @property
+    def write_message(self) -> Any:
+        """Send to the page; what the network then says of a page that just left is no news."""
+        write: Any = super().write_message
+
+        def sent(*args: Any, **kwargs: Any) -> Any:
+            sending = write(*args, **kwargs)
+            if sending is not None:  # a future that nobody waits for would complain in the log
+                sending.add_done_callback(lambda done: done.cancelled() or done.exception())
+            return sending
+
+        return sent
+
     def disconnect(self) -> None:  # type: ignore[override]
         """Disconnect; free the kernel unless the page comes back soon (a network that blinked)."""
         super().disconnect()  # type: ignore[no-untyped-call]
@@ -122,6 +136,7 @@ class Kernels(AsyncMappingKernelManager):
             manager.stop_restarter()
             if manager.provisioner is not None and manager.provisioner.has_process:
                 await manager.provisioner.kill()
+        warnings.filterwarnings("ignore", "Unregistering FD", UserWarning)  # all ends at once
         self.context.destroy(linger=0)  # else leaving waits until dead kernels take their mail
 
     async def shutdown_kernel(  # type: ignore[override]

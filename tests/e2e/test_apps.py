@@ -174,6 +174,7 @@ def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -
         if isinstance(setting, Flag):
             app.control(trait).locator("input").click()
         else:
+            app.settle(rest=0.2)  # what the choice before it allows here
             select = app.control(trait).locator("select")
             if select.is_disabled():
                 continue  # one option alone makes sense here
@@ -355,7 +356,8 @@ HOSTILE = {
 @each_app
 def test_a_hostile_link_leaves_the_defaults_and_says_one_sentence(visit: Visit, name: str) -> None:
     start = settings(visit(name))
-    for kind, written in HOSTILE.items():
+    kinds = HOSTILE if name == "quantize" else {"a script": HOSTILE["a script"]}  # one door for all
+    for kind, written in kinds.items():
         app = visit()
         app.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
         app.open(name, f"{FIRST[name]}={written}")
