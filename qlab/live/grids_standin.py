@@ -16,15 +16,13 @@ from qlab.core import FixedPoint
 from qlab.live.grids import BINS_OF_LEVELS, MOST_STEMS
 from qlab.live.grids_pictures import SMALLEST_ERROR
 from qlab.live.grids_state import GridsState
+from qlab.live.overlay import DOTTED, heads
 from qlab.live.standin import Difference, Idle, StandIn, Unusable, beside, over, swatch
-from qlab.plots.histogram import set_levels
 from qlab.plots.style import INK, PURPLE
 
 MOST_LEVELS = 256  # x − levels is an array of all pairs, as most write it
 BLOCK = 4096  # weights at a time, for the same reason
-HEADS = 64  # levels that are marked one by one
 TIE = 4 * 2.0**-24  # relative: a scale, a quotient, a product and a level round once each
-DOTTED = (0, (1.2, 1.0))
 
 
 class GridsStandIn(StandIn):
@@ -88,7 +86,7 @@ class GridsStandIn(StandIn):
 
     def overlays(self) -> Iterator[tuple[str, Callable[[Any], Any], Callable[[Any], None]]]:
         """Lay the other stems and the other error over the library's."""
-        yield ("levels", *_heads())
+        yield ("levels", *heads(lambda r: (r.held, r.counts)))
         yield ("errors", *_error(self.instrument))
 
 
@@ -114,28 +112,6 @@ def _ties(x: np.ndarray, right: np.ndarray, mine: np.ndarray, levels: np.ndarray
         np.abs(right), np.abs(mine)
     )
     return np.asarray(near & np.isin(mine, levels))
-
-
-def _heads() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
-    art: dict[str, Any] = {}
-
-    def build(figure: Any) -> list[Any]:
-        ax = figure.axes[0]
-        (art["heads"],) = ax.plot([], [], "D", mfc="none", mec=PURPLE, mew=1.6, ms=6)
-        (art["stems"],) = ax.plot([], [], color=PURPLE, ls=DOTTED)
-        return [art["stems"], art["heads"]]
-
-    def draw(r: Any) -> None:
-        other = over(r)
-        for line in art.values():
-            line.set_visible(other is not None)
-        if other is not None:
-            held = other.counts > 0
-            set_levels(art["stems"], other.held, other.counts)
-            art["heads"].set_data(other.held[held], other.counts[held])
-            art["heads"].set_visible(bool(np.count_nonzero(held) <= HEADS))
-
-    return build, draw
 
 
 def _error(instrument: Any) -> tuple[Callable[[Any], Any], Callable[[Any], None]]:

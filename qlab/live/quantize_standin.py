@@ -15,17 +15,15 @@ from matplotlib.patheffects import withStroke
 
 from qlab import core, metrics, networks
 from qlab.core import PerGroup, PerTensor, QParams
+from qlab.live.overlay import DOTTED, heads
 from qlab.live.quantize import BINS, extreme_scales
 from qlab.live.quantize_pictures import ERRORS
 from qlab.live.quantize_state import QuantizeState
 from qlab.live.standin import Difference, StandIn, Unusable, beside, over, swatch
-from qlab.plots.histogram import set_levels
 from qlab.plots.style import INK, PURPLE
 
 TIE = 2 * float(np.finfo(np.float32).eps)  # relative to x/s: one and a half ε, see above
-HEADS = 64  # levels that are marked one by one
 WIDEST = 4096  # codes of a layer that get a level each
-DOTTED = (0, (1.2, 1.0))
 CASED = [withStroke(linewidth=4.8, foreground="white")]  # seen on a filled picture too
 
 
@@ -107,7 +105,7 @@ class QuantizeStandIn(StandIn):
     def overlays(self) -> Iterator[tuple[str, Callable[[Any], Any], Callable[[Any], None]]]:
         """Lay stairs, level heads, the error and the accuracy over the library's."""
         yield ("stairs", *_stairs())
-        yield ("weights", *_heads())
+        yield ("weights", *heads(lambda r: (r.levels, r.level_counts)))
         yield ("error", *_error())
         yield ("curve", *_point())
 
@@ -213,29 +211,6 @@ def _stairs() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
             if difference is not None:
                 y = float(np.clip(difference.mark[k], 0.97 * low, 0.97 * high))  # stays in sight
                 art[name].set_data([difference.given], [y])
-
-    return build, draw
-
-
-def _heads() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
-    art: dict[str, Any] = {}
-
-    def build(figure: Any) -> list[Any]:
-        ax = figure.axes[0]
-        (art["heads"],) = ax.plot([], [], "D", mfc="none", mec=PURPLE, mew=1.6, ms=6)
-        (art["stems"],) = ax.plot([], [], color=PURPLE, ls=DOTTED)
-        return [art["stems"], art["heads"]]
-
-    def draw(r: Any) -> None:
-        other = over(r)
-        for line in art.values():
-            line.set_visible(other is not None)
-        if other is not None:
-            held = other.level_counts > 0
-            few = np.count_nonzero(held) <= HEADS
-            set_levels(art["stems"], other.levels, other.level_counts)
-            art["heads"].set_data(other.levels[held], other.level_counts[held])
-            art["heads"].set_visible(bool(few))
 
     return build, draw
 
