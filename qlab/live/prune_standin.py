@@ -13,13 +13,13 @@ import numpy as np
 from matplotlib.colors import to_rgba
 
 from qlab import pruning
+from qlab.live.overlay import DOTTED, point
 from qlab.live.prune_pictures import MOST_LAYERS, spread
 from qlab.live.prune_state import PruneState
 from qlab.live.standin import Difference, Idle, StandIn, Unusable, beside, over, swatch
 from qlab.plots.masks import Place, density, mask_picture
 from qlab.plots.style import INK, ORANGE, PURPLE
 
-DOTTED = (0, (1.2, 1.0))
 Masks = dict[str, np.ndarray]
 
 
@@ -84,7 +84,7 @@ class PruneStandIn(StandIn):
         pictures = self.instrument.pictures
         yield ("masks", *_masks(pictures))
         yield ("cut", *_kept(pictures))
-        yield ("curve", *_point())
+        yield ("curve", *point(lambda r: (spread(r.state.sparsity), 100 * r.accuracy.value)))
 
 
 def _checked(answer: Any, W: np.ndarray) -> np.ndarray:
@@ -179,22 +179,5 @@ def _kept(pictures: Any) -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
             edges = scores[layer.name].edges
             line.set_data((edges[:-1] + edges[1:]) / 2, np.maximum(layer.kept, 0.1))
             line.set_visible(True)
-
-    return build, draw
-
-
-def _point() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
-    art: dict[str, Any] = {}
-
-    def build(figure: Any) -> list[Any]:
-        (art["here"],) = figure.axes[0].plot([], [], "D", mfc=PURPLE, mec=INK, mew=1.2, ms=8)
-        return [art["here"]]
-
-    def draw(r: Any) -> None:
-        found = beside(r)
-        own = None if found is None else found.other or r
-        art["here"].set_visible(own is not None)
-        if own is not None:
-            art["here"].set_data([spread(own.state.sparsity)], [100 * own.accuracy.value])
 
     return build, draw

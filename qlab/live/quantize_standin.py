@@ -15,7 +15,7 @@ from matplotlib.patheffects import withStroke
 
 from qlab import core, metrics, networks
 from qlab.core import PerGroup, PerTensor, QParams
-from qlab.live.overlay import DOTTED, heads
+from qlab.live.overlay import DOTTED, heads, point
 from qlab.live.quantize import BINS, extreme_scales
 from qlab.live.quantize_pictures import ERRORS
 from qlab.live.quantize_state import QuantizeState
@@ -107,7 +107,7 @@ class QuantizeStandIn(StandIn):
         yield ("stairs", *_stairs())
         yield ("weights", *heads(lambda r: (r.levels, r.level_counts)))
         yield ("error", *_error())
-        yield ("curve", *_point())
+        yield ("curve", *point(lambda r: (float(r.bits), 100 * r.accuracy.value)))
 
 
 def _cases(x: np.ndarray, q: QParams) -> list[tuple[Any, ...]]:
@@ -231,22 +231,5 @@ def _error() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
             counts = other.error_counts
             edges = np.linspace(*ERRORS[:2], len(counts) + 1)
             art["error"].set_data((edges[:-1] + edges[1:]) / 2, counts / max(1, counts.max()))
-
-    return build, draw
-
-
-def _point() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
-    art: dict[str, Any] = {}
-
-    def build(figure: Any) -> list[Any]:
-        (art["here"],) = figure.axes[0].plot([], [], "D", mfc=PURPLE, mec=INK, mew=1.2, ms=8)
-        return [art["here"]]
-
-    def draw(r: Any) -> None:
-        found = beside(r)
-        own = None if found is None else found.other or r
-        art["here"].set_visible(own is not None)
-        if own is not None:
-            art["here"].set_data([float(own.bits)], [100 * own.accuracy.value])
 
     return build, draw

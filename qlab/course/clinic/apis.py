@@ -15,6 +15,7 @@ import numpy as np
 from qlab import core, data, metrics, networks, ranges
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
+from qlab.live.readout import Value
 from qlab.live.settings import Choice
 
 NETWORK, SECONDS = "mlp_784_128_10", 120
@@ -61,15 +62,7 @@ def _w17(bits: int = 4) -> Measurement:
             ),
             number("values", "The same, calibrated and quantized", entering[1], form="count"),
             number("codes", "Codes there are", 2**bits, "derived", form="count"),
-            number(
-                "accuracy",
-                "Accuracy, activations quantized",
-                found.value,
-                form="percent",
-                low=found.low,
-                high=found.high,
-                n=found.n,
-            ),
+            Value.of("accuracy", "Accuracy, activations quantized", found, form="percent"),
         ),
         says=f"The claimed loop leaves activations with {entering[0]:,} different values. Observed "
         f"on calibration images and quantized, {entering[1]} are left.",

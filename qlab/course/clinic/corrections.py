@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from qlab import core, data, metrics, networks, plots, ranges
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
+from qlab.live.readout import Value
 from qlab.live.settings import Real
 from qlab.networks import Network, Quantized
 
@@ -122,15 +123,7 @@ def _w11(alpha: float = 0.2, bits: int = 3) -> Measurement:
                 "derived",
                 form="bytes",
             ),
-            number(
-                "accuracy",
-                "Accuracy",
-                found.value,
-                form="percent",
-                low=found.low,
-                high=found.high,
-                n=found.n,
-            ),
+            Value.of("accuracy", "Accuracy", found, form="percent"),
         ),
         says="The error falls because the float weights are mixed in again, and these must be kept "
         "for it."

@@ -13,6 +13,7 @@ import numpy as np
 from qlab import data, distillation, metrics, networks
 from qlab import pruning as prune_methods
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, number, stand
+from qlab.live.readout import Value
 from qlab.live.settings import Flag, Real, Whole
 from qlab.networks import Network
 
@@ -101,15 +102,7 @@ def _w15(ratio: float = 0.9, by_magnitude: bool = False) -> Measurement:
         values=(
             number("asked", "Share to be pruned", ratio, "derived", form="percent"),
             number("sparsity", "Share that is zero", zeroed, form="percent"),
-            number(
-                "accuracy",
-                "Accuracy",
-                found.value,
-                form="percent",
-                low=found.low,
-                high=found.high,
-                n=found.n,
-            ),
+            Value.of("accuracy", "Accuracy", found, form="percent"),
             number("free", "Zeros of fc2 after one step", free, form="percent"),
             number("held", "The same, mask held", held, form="percent"),
         ),

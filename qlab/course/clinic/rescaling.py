@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from qlab import core, data, metrics, networks, plots
 from qlab.core import QuantSpec
 from qlab.course.clinic.exhibit import Exhibit, Measurement, Outcome, bits, number, stand
+from qlab.live.readout import Value
 from qlab.live.settings import Flag, Real
 
 JACOB = "Jacob et al. 2018, arXiv:1712.05877, section 2.1."
@@ -127,24 +128,8 @@ def _w10(x: float = 0.6, bits: int = 8, scaled: bool = True) -> Measurement:
             number("scale", "Scale", float(qparams.scale), "derived"),
             number("code", "Code", int(code[0]), form="count"),
             number("back", "Comes back as", back),
-            number(
-                "cast",
-                "Accuracy, weights cast",
-                cast.value,
-                form="percent",
-                low=cast.low,
-                high=cast.high,
-                n=cast.n,
-            ),
-            number(
-                "accuracy",
-                "Accuracy, weights scaled",
-                good.value,
-                form="percent",
-                low=good.low,
-                high=good.high,
-                n=good.n,
-            ),
+            Value.of("cast", "Accuracy, weights cast", cast, form="percent"),
+            Value.of("accuracy", "Accuracy, weights scaled", good, form="percent"),
         ),
         says=f"{x:g} becomes the code {code[0]} and returns as {back:.3g}.",
     )
