@@ -164,7 +164,7 @@ class Figure:
     def turn(self, result: Any, density: float | int = 1.0) -> bytes | None:
         """Turn to the frame of this result, and return it if it is another: the caller sends it.
 
-        A message takes about 4 ms from kernel to page, so the frames of one event share one.
+        Every message takes its time from kernel to page, so the frames of one event share one.
         """
         before = self._shown
         self.image.ahead, behind = True, self.image.ahead

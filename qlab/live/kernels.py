@@ -34,7 +34,7 @@ def environment() -> dict[str, str]:
         One thread for linear algebra (with two, a busy neighbour makes a frame four times slower),
         matplotlib without a window, and no echo of what the page itself has set: one message less.
         The C library keeps freed memory instead of handing every megabyte back to the system and
-        asking for it again, page by page: that took a third of a new state's time.
+        asking for it again, page by page.
 
     Examples
     --------

@@ -88,7 +88,7 @@ class Page(anywidget.AnyWidget):
     ) -> None:
         """Put pictures (format and bytes by name) and numbers (HTML by name) on the page.
 
-        One message takes about 4 ms from kernel to page, so one event sends one.
+        Every message takes its time from kernel to page, so one event sends one.
         """
         if frames or numbers:
             kinds = [[name, format] for name, (format, _) in frames.items()]
