@@ -6,6 +6,8 @@
 VENV := .venv
 PY   := $(VENV)/bin/python
 PORT ?=
+# Two tests at a time; the browser's come after the others, because its driver keeps an event loop.
+SIDE_BY_SIDE := -n 2 --dist worksteal
 comma := ,
 
 NOTEBOOKS := $(wildcard labs/*.ipynb apps/*.ipynb benchmarks/*.ipynb tests/e2e/apps/*.ipynb)
@@ -42,7 +44,8 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
 
 test: $(TESTABLE) lint type ## everything that continuous integration runs
 	@$(PY) -m tests.browser
-	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest
+	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/e2e
+	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest $(SIDE_BY_SIDE) tests/e2e
 
 lint: $(TESTABLE) ## style, stripped notebooks, and who imports whom
 	@$(VENV)/bin/ruff check .
