@@ -7,6 +7,7 @@
     ← {"event": "best", "epoch": 1, "validation_accuracy": 0.98, "path": "best.safetensors"}
     ← {"event": "done", "test": {"value": 0.98, "low": …}, …}   or "failed" with one sentence
 
+The task "quantize" takes method, weight_bits, activation_bits and resume of ``train_quantized``.
 The line ``stop``, or the end of stdin because whoever asked is gone, ends the training after the
 step under way; the best so far is kept. So the kernel of a page never loads torch, and stopping
 needs no more than closing a pipe. The process asks for one thread and a lower priority:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from qlab.training import Epoch, Fitted, Progress
 
 INTERVAL = 0.2  # seconds between two progress lines
-TASKS = ("fit", "fine_tune", "distill")
+TASKS = ("fit", "fine_tune", "distill", "quantize")
 _REQUEST = {  # field: (types, whether null or absence is allowed)
     "task": ((str,), False),
     "network": ((str,), False),
@@ -44,6 +45,10 @@ _REQUEST = {  # field: (types, whether null or absence is allowed)
     "teacher": ((str,), True),
     "temperature": ((int, float), True),
     "alpha": ((int, float), True),
+    "method": ((str,), True),  # the next four are those of ``train_quantized``
+    "weight_bits": ((int,), True),
+    "activation_bits": ((int,), True),
+    "resume": ((str,), True),
     "threads": ((int,), True),
 }
 
@@ -137,6 +142,8 @@ class Job:
             )
         elif request["task"] == "fine_tune":
             fitted = training.fine_tune(network, masks, dataset, **given)
+        elif request["task"] == "quantize":
+            fitted = training.train_quantized(network, dataset, **_bits(request), **given)
         else:
             fitted = training.fit(network, dataset, masks=masks, **given)
         return result(fitted, metrics.accuracy(fitted.network, dataset.test), output)
@@ -175,6 +182,8 @@ def checked(line: str) -> dict[str, Any]:
         )
     if request["task"] == "fine_tune" and request.get("masks") is None:
         raise ValueError("job: fine_tune must be given masks, got none.")
+    if request["task"] == "quantize" and request.get("masks") is not None:
+        raise ValueError("job: quantize must be given no masks: it would not hold them.")
     unknown = sorted(set(request) - set(_REQUEST) - set(_PLAN))
     if unknown:
         raise ValueError(
@@ -224,14 +233,23 @@ def result(fitted: "Fitted", test: "Measured", output: Path) -> dict[str, Any]:
     }
 
 
+def _bits(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``train_quantized`` is told besides its plan."""
+    told = {n: request[n] for n in ("method", "weight_bits", "activation_bits") if n in request}
+    return told | ({"resume": Path(request["resume"])} if "resume" in request else {})
+
+
 def _network(request: Mapping[str, Any]) -> "Network":
-    """Return the network to start from: a file, or a name, trained only for fine-tuning."""
+    """Return the network to start from: a file, or a name.
+
+    A name means the zoo's trained network for what goes on from one, fine_tune and quantize.
+    """
     import numpy as np
 
     from qlab import networks
 
     name = request["network"]
-    if request["task"] != "fine_tune" and not Path(name).exists():
+    if request["task"] not in ("fine_tune", "quantize") and not Path(name).exists():
         return networks.build(name, np.random.default_rng(request.get("seed", 0)))
     return _named("network", name)
 

@@ -163,7 +163,7 @@ def answer_to(request: str | dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"task": "fly"}, "task must be one of fit, fine_tune, distill"),
+        ({"task": "fly"}, "task must be one of fit, fine_tune, distill, quantize"),
         ({"task": None}, "task must be given"),
         ({"masks": None}, "fine_tune must be given masks"),
         ({"masks": "nowhere.safetensors"}, "masks must be a file, got (masks='nowhere"),
@@ -259,3 +259,96 @@ def test_progress_is_told_often_and_not_always(
     assert gaps.max() <= 0.3
     assert len(steps) < 50
     assert steps[-1] == 100
+
+
+# -- quantization-aware ----------------------------------------------------------------
+
+
+@pytest.fixture
+def quantize_(request_: dict[str, Any]) -> dict[str, Any]:
+    del request_["masks"], request_["teacher"]
+    return {**request_, "task": "quantize", "method": "lsq", "weight_bits": 2}
+
+
+def told(request: dict[str, Any]) -> list[dict[str, Any]]:
+    answers: list[str] = []
+    assert job.Job(endless(request), answers.append).run() == 0, answers[-1]
+    return [json.loads(answer) for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("method", "weight_bits", "activation_bits"),
+    [("lsq", 2, None), ("pact", 3, 4), ("bnn", 1, 1), ("twn", 2, None)],
+)
+def test_a_network_is_trained_on_its_levels(
+    method: str, weight_bits: int, activation_bits: int | None, quantize_: Any
+) -> None:
+    quantize_ |= {"method": method, "weight_bits": weight_bits, "activation_bits": activation_bits}
+    answers = told(quantize_)
+    assert {"progress", "best"} <= {answer["event"] for answer in answers}
+    net, done = networks.read(quantize_["output"]), answers[-1]
+    for W in net.weights.values():
+        of_a_row = max(len(np.unique(row)) for row in W.reshape(len(W), -1))
+        assert of_a_row <= 2**weight_bits
+    inputs = [layer for layer in net.layers if layer.name.endswith("_input")]
+    assert len(inputs) == (0 if activation_bits is None else 3)
+    assert done["test"]["value"] == metrics.accuracy(net, data.load("digits").test).value
+    assert done["history"][0]["epoch"] == 0  # the quantized network before any step
+
+
+def test_the_process_trains_what_the_library_trains(quantize_: Any) -> None:
+    from qlab.training import train_quantized
+
+    told(quantize_)
+    start, digits = networks.read(quantize_["network"]), data.load("digits")
+    fitted = train_quantized(start, digits, "lsq", 2, epochs=2, seed=1, lr=0.01)
+    for name, W in networks.read(quantize_["output"]).weights.items():
+        np.testing.assert_array_equal(W, fitted.network.weights[name])
+
+
+def test_quantizing_goes_on_from_its_checkpoint(quantize_: Any, tmp_path: Path) -> None:
+    whole = told(quantize_)[-1]
+    quantize_["resume"] = str(tmp_path / "half.pt")
+    answers: list[dict[str, Any]] = []
+
+    def hear(line: str) -> None:
+        answers.append(json.loads(line))
+        if answers[-1]["event"] == "best" and answers[-1]["epoch"] == 1:
+            stopped.stop.set()
+
+    stopped = job.Job(endless(quantize_), hear)
+    stopped.run()
+    assert answers[-1]["stopped"] is True
+    assert (tmp_path / "half.pt").exists()
+    again = told(quantize_)[-1]
+    assert (again["history"], again["test"]) == (whole["history"], whole["test"])
+    third = told(quantize_)
+    assert not [answer for answer in third if answer["event"] == "progress"]  # nothing is left
+    assert third[-1]["test"] == whole["test"]
+    quantize_["weight_bits"] = 3
+    message = answer_to(quantize_)["message"]
+    assert "resume must be the file of this training" in message
+    assert str(tmp_path) not in message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"method": "magic"}, "method must be one of straight_through, lsq"),
+        ({"method": 3}, "method must be str, got (method=3)"),
+        ({"weight_bits": 1}, "weight_bits must be 2 to 8 for 'lsq'"),
+        ({"weight_bits": 2.0}, "weight_bits must be int, got (weight_bits=2.0)"),
+        ({"activation_bits": 0}, "activation_bits must be 1 to 8, or None"),
+        ({"activation_bits": True}, "activation_bits must be int"),
+        ({"masks": "masks.safetensors"}, "quantize must be given no masks"),
+        ({"network": "nowhere"}, "network must be a file or one of"),
+        ({"resume": "nowhere/half.pt"}, "resume must name a file in a folder that exists"),
+    ],
+)
+def test_a_bad_request_to_quantize_is_answered_by_one_sentence(
+    change: dict[str, Any], words: str, quantize_: Any
+) -> None:
+    answer = answer_to({**quantize_, **change})
+    assert answer["event"] == "failed"
+    assert words in answer["message"]
+    assert "\n" not in answer["message"]
