@@ -74,3 +74,13 @@ def test_bnn_keeps_signs_and_zero_counts_as_positive() -> None:
 def test_one_output_has_one_alpha() -> None:
     W = np.array([[1.0, -3.0], [10.0, 30.0]], np.float32)
     assert xnor(W).dequantize().tolist() == [[2, -2], [20, 20]]
+
+
+def test_the_rule_lies_between_the_best_thresholds_of_uniform_and_normal_weights() -> None:
+    rng = np.random.default_rng(2)
+    for draw, expected in ((rng.uniform, 2 / 3), (rng.normal, 0.767)):
+        x = draw(-1, 1, 200_000) if draw == rng.uniform else draw(size=200_000)
+        x = x.astype(np.float32)
+        coded = ternary(x)
+        threshold = np.abs(x[coded.codes != 1]).min()
+        assert threshold / np.abs(x).mean() == pytest.approx(expected, abs=0.01)
