@@ -71,6 +71,11 @@ class Figure:
         False for a picture that is drawn only once the hand rests.
     grainy
         True for few colours in single pixels (a mask): sent as PNG of at most 64 colours.
+    on_pick
+        ``on_pick(result, x, y)``: the picture was clicked there, in data coordinates of its
+        axes. What can be picked can be set by a control, too: a keyboard has no pointer.
+    drags
+        True if a pointer that is held down picks wherever it moves, inside the axes' limits.
 
     Examples
     --------
@@ -99,11 +104,14 @@ class Figure:
         caption: str = "",
         live: bool = True,
         grainy: bool = False,
+        on_pick: Callable[[Any, float, float], None] | None = None,
+        drags: bool = False,
     ) -> None:
         self.name, self.title, self.size = name, title, size
         self._encode = _palette_png if grainy else _webp
         self.caption, self.live = caption, live
         self._draw, self._scene, self._stage = draw, scene, stage
+        self._on_pick, self.drags = on_pick, drags
         self._key: Callable[[Any], Hashable] = lambda result: (key(result), _token(result))
         self._describe = describe or (lambda result: title)
         with rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none"}):
@@ -142,6 +150,39 @@ class Figure:
             draw(result)
 
         self._draw = draw_both
+
+    # -- a pointer ---------------------------------------------------------------
+
+    @property
+    def pickable(self) -> str:
+        """How the picture takes a pointer: "click", "drag" or not at all."""
+        return "" if self._on_pick is None else "drag" if self.drags else "click"
+
+    def pick(self, x: float, y: float) -> None:
+        """Tell ``on_pick`` where the shown picture was touched.
+
+        Parameters
+        ----------
+        x, y
+            Fractions of width and height, 0 … 1, from the upper left corner. Outside all axes a
+            click means nothing; a drag stays at the border of the nearest.
+        """
+        if self._on_pick is None or self.result is None:
+            return
+        scene = self._scene(self.result)
+        if scene != self._staged:  # pictures drawn ahead may have other limits
+            self._stage(self.result)
+            self._staged = scene
+        point, axes = np.array([x, 1 - y]), [a for a in self.mpl.axes if a.get_visible()]
+        boxes = [np.array(a.get_position().extents).reshape(2, 2) for a in axes]
+        inside = [np.clip(point, *box) for box in boxes]
+        nearest = int(np.argmin([np.hypot(*(point - place)) for place in inside]))
+        if not self.drags and not np.array_equal(inside[nearest], point):
+            return
+        low, high = boxes[nearest]
+        ax, share = axes[nearest], (inside[nearest] - low) / (high - low)
+        at = ax.transData.inverted().transform(ax.transAxes.transform(share))
+        self._on_pick(self.result, float(at[0]), float(at[1]))
 
     # -- frames ------------------------------------------------------------------
 

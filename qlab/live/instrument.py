@@ -110,6 +110,7 @@ class Instrument(ipw.VBox):
             on_open=lambda text: self.say(" ".join(self.state.from_json(text))),
             on_hello=self.worker.release,
             on_density=lambda: self.worker.plan(self.plan(self.state.copy())),
+            on_pick=self._pick,
             on_error=self.fail,
         )
         self.controls = {
@@ -194,6 +195,7 @@ class Instrument(ipw.VBox):
         """Load what is shown; where that fails, controls stand alone and a change tries again."""
         try:
             self.figures = {figure.name: figure for figure in self.build()}
+            self.page.picks = {n: f.pickable for n, f in self.figures.items() if f.pickable}
             self._built = True
         finally:
             self.children = self._laid_out()
@@ -370,6 +372,10 @@ class Instrument(ipw.VBox):
             self.presets.value = ""
             self._lesson.value = ""
         self.refresh()
+
+    def _pick(self, name: str, x: float, y: float) -> None:
+        with self.worker.lock:
+            self.figures[name].pick(x, y)
 
     def _follow(self, link: str) -> None:
         refused = self.state.from_query(link)

@@ -64,8 +64,63 @@ function openFile(send, tell) {
   field.click();
 }
 
+// Where a pointer is on a picture, as fractions of its width and height; the kernel knows the axes.
+function pointOn(picture, event) {
+  const box = picture.getBoundingClientRect();
+  const inside = (at, from, length) => Math.min(1, Math.max(0, (at - from) / length));
+  return [inside(event.clientX, box.left, box.width), inside(event.clientY, box.top, box.height)];
+}
+
+// Send where a picture is pressed and, where it takes that, dragged. At most one message is under
+// way: while the kernel answers only the newest place waits.
+function pickOn(root, model) {
+  let held = null, waiting = null, answer = 0;
+  const figure = (event) => {
+    const picture = event.target.closest?.("img.qlab-pick");
+    const name = picture && Object.keys(model.get("picks")).find((n) => picture.classList.contains("qlab-figure-" + n));
+    return name && event.isPrimary && event.button <= 0 ? { picture, name } : null;
+  };
+  const send = (place) => {
+    if (answer) return (waiting = place);
+    model.send({ do: "pick", ...place });
+    answer = setTimeout(answered, 300); // a kernel that does not answer holds nothing up
+  };
+  const answered = () => {
+    clearTimeout(answer);
+    answer = 0;
+    const next = waiting;
+    waiting = null;
+    if (next) send(next);
+  };
+  const sendAt = ({ picture, name }, event) => {
+    const [x, y] = pointOn(picture, event);
+    send({ name, x, y });
+  };
+  const down = (event) => {
+    const found = figure(event);
+    if (!found || model.get("picks")[found.name] !== "drag") return;
+    event.preventDefault(); // the browser would drag the picture itself
+    held = found;
+    found.picture.setPointerCapture(event.pointerId);
+    sendAt(found, event);
+  };
+  const move = (event) => held && sendAt(held, event);
+  const up = () => (held = null);
+  const click = (event) => {
+    const found = figure(event);
+    if (found && model.get("picks")[found.name] === "click") sendAt(found, event);
+  };
+  const ways = { pointerdown: down, pointermove: move, pointerup: up, pointercancel: up, click };
+  for (const [kind, way] of Object.entries(ways)) root.addEventListener(kind, way);
+  const stop = () => {
+    clearTimeout(answer);
+    for (const [kind, way] of Object.entries(ways)) root.removeEventListener(kind, way);
+  };
+  return { answered, stop };
+}
+
 // ipywidgets gives a slider's handle no name and a picture no alternative text; we do.
-function nameParts(root, alts) {
+function nameParts(root, alts, picks) {
   for (const control of root.querySelectorAll(".qlab-control")) {
     const label = control.querySelector(".widget-label");
     if (!label) continue;
@@ -87,6 +142,9 @@ function nameParts(root, alts) {
   for (const [name, words] of Object.entries(alts))
     for (const picture of root.querySelectorAll("img.qlab-figure-" + name))
       if (picture.alt !== words) picture.alt = words;
+  for (const [name, how] of Object.entries(picks))
+    for (const picture of root.querySelectorAll("img.qlab-figure-" + name + ":not(.qlab-pick)"))
+      picture.classList.add("qlab-pick", "qlab-pick-" + how);
 }
 
 export default {
@@ -140,7 +198,9 @@ export default {
         for (const box of root.querySelectorAll(`.qlab-readout-${name} .widget-html-content`))
           box.innerHTML = html;
     };
+    let picking = null;
     const onMessage = (message, buffers) => {
+      if (message.do === "picked") picking?.answered();
       if (message.do === "show") show(message, buffers);
       if (message.do === "copy") copied(message.text, "Code");
       if (message.do === "save") {
@@ -169,7 +229,7 @@ export default {
       const root = el.closest(".qlab-instrument");
       if (!root) return requestAnimationFrame(adopt);
       let asked = false;
-      const nameNow = () => nameParts(root, model.get("alts"));
+      const nameNow = () => nameParts(root, model.get("alts"), model.get("picks"));
       const watcher = new MutationObserver(() => {
         if (asked) return;
         asked = true;
@@ -177,6 +237,8 @@ export default {
       });
       nameNow();
       model.on("change:alts", nameNow);
+      model.on("change:picks", nameNow);
+      picking = pickOn(root, model);
       watcher.observe(root, { subtree: true, childList: true, characterData: true });
       const onKey = (event) => {
         if (!event.altKey || event.ctrlKey || event.metaKey) return;
@@ -191,7 +253,7 @@ export default {
         }
       };
       root.addEventListener("keydown", onKey);
-      tidyUp.push(() => (watcher.disconnect(), model.off("change:alts", nameNow), root.removeEventListener("keydown", onKey)));
+      tidyUp.push(() => (picking.stop(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey)));
     };
     adopt();
     return () => {

@@ -3,8 +3,8 @@
 One small anywidget (``page.js``, ``style.css``) does what a kernel cannot: it keeps the
 address bar at the state (in an app only: in JupyterLab the address belongs to
 JupyterLab), sends the link's settings once, copies, saves bytes as files, speaks
-settled results through an aria-live region, tells the screen's pixel density,
-and gives pictures and sliders their accessible names.
+settled results through an aria-live region, tells the screen's pixel density and where a
+picture is clicked, and gives pictures and sliders their accessible names.
 """
 
 import logging
@@ -41,6 +41,8 @@ class Page(anywidget.AnyWidget):
         Called when a page is there, before what follows from its link or its screen.
     on_density
         Called when the screen turns out to have another pixel density.
+    on_pick
+        Called with a picture's name and a place on it, as fractions from its upper left corner.
     on_error
         Called with an exception that one of those functions raised.
     """
@@ -53,6 +55,7 @@ class Page(anywidget.AnyWidget):
     maker = tl.Unicode().tag(sync=True)  # what makes this instrument in Python: a notebook's link
     alts = tl.Dict().tag(sync=True)  # what each figure shows, in words, by its name
     said = tl.Unicode().tag(sync=True)  # the settled result in words
+    picks = tl.Dict().tag(sync=True)  # "click" or "drag" by the name of a figure that takes it
 
     def __init__(
         self,
@@ -64,12 +67,14 @@ class Page(anywidget.AnyWidget):
         on_open: Callable[[str], None],
         on_hello: Callable[[], None],
         on_density: Callable[[], None],
+        on_pick: Callable[[str, float, float], None],
         on_error: Callable[[Exception], None],
     ) -> None:
         super().__init__(app=in_voila(), maker=maker)
         self._copies, self._files = copies, files
         self._on_link, self._on_open = on_link, on_open
         self._on_hello, self._on_density, self._on_error = on_hello, on_density, on_error
+        self._on_pick = on_pick
         self._linked = False
         self.here = False  # a page said hello: it can be shown pictures
         self.density = 1.0
@@ -116,10 +121,18 @@ class Page(anywidget.AnyWidget):
                 self._on_open(message["text"])
             elif do == "hello":
                 self._greet(message)
+            elif do == "pick" and name in list(self.picks) and _is_place(message):
+                self._pick(name, message["x"], message["y"])
             else:
                 log.warning("page: a known request is expected, got %.80r", message)
         except Exception as error:  # one sentence in the page, never a traceback
             self._on_error(error)
+
+    def _pick(self, name: str, x: float | int, y: float | int) -> None:
+        try:
+            self._on_pick(name, float(x), float(y))
+        finally:
+            self.send({"do": "picked"})  # the page may send the next place of a drag
 
     def _greet(self, message: dict[str, Any]) -> None:
         self.here = True
@@ -132,6 +145,12 @@ class Page(anywidget.AnyWidget):
         if self.app and isinstance(search, str) and search.strip("?") and not self._linked:
             self._linked = True
             self._on_link(search)
+
+
+def _is_place(message: dict[str, Any]) -> bool:
+    """Tell whether a message names a place on a picture: two fractions."""
+    place = (message.get("x"), message.get("y"))
+    return all(type(part) in (int, float) and 0 <= part <= 1 for part in place)
 
 
 def in_voila() -> bool:
