@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from qlab.core import QParams
 from qlab.ranges.aciq import Gauss, Laplace, aciq, aciq_gauss
+from qlab.ranges.clipping import ClippingErrors, Magnitudes
 from qlab.ranges.ema import ema
 from qlab.ranges.histogram_mapping import histogram_mapping
 from qlab.ranges.histogram_observers import HistogramObserver, PercentileObserver
@@ -41,10 +42,12 @@ OBSERVERS: dict[str, Callable[..., Observer]] = {
 __all__ = [
     "METHODS",
     "OBSERVERS",
+    "ClippingErrors",
     "EMAObserver",
     "Gauss",
     "HistogramObserver",
     "Laplace",
+    "Magnitudes",
     "MinMaxObserver",
     "Observer",
     "PercentileObserver",
