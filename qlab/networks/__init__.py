@@ -16,6 +16,7 @@ fc2      Linear           10       5,010      5,000
 total                            431,080  2,293,000
 """
 
+from qlab.networks.accumulator import OVERFLOWS, bits_for
 from qlab.networks.allocation import Allocation, exact, front, greedy, quantize_mixed, uniform
 from qlab.networks.architectures import ARCHITECTURES, build, mlp
 from qlab.networks.choosing import Candidate, Choice, candidates, choose
@@ -31,8 +32,10 @@ from qlab.networks.criteria import (
 )
 from qlab.networks.dynamic import DynamicQuantize, dynamic_ranges, quantize_dynamically
 from qlab.networks.files import read, save
+from qlab.networks.hessian import Trace, hessian_sensitivity, last_layer_trace
 from qlab.networks.integer import Counts, IntegerNetwork
 from qlab.networks.integer_layers import IntegerLayer, LayerRun
+from qlab.networks.integer_walk import Walk, follow
 from qlab.networks.layers import (
     Conv2d,
     FakeQuantize,
@@ -55,7 +58,7 @@ from qlab.networks.quantization import (
     without_fake_quantize,
 )
 from qlab.networks.repairing import repair, unfold
-from qlab.networks.requantize import REQUANTIZATIONS
+from qlab.networks.requantize import REQUANTIZATIONS, Multiplier, fixed_point
 from qlab.networks.sensitivity import Sensitivity, bit_operations, layer_bytes, sensitivity
 from qlab.networks.shrinking import shrink
 from qlab.networks.students import StudentRun, mean_error, stored_student, student_runs
@@ -64,6 +67,7 @@ from qlab.networks.trained import card, load, names
 
 __all__ = [
     "ARCHITECTURES",
+    "OVERFLOWS",
     "REQUANTIZATIONS",
     "ZOO",
     "Allocation",
@@ -82,6 +86,7 @@ __all__ = [
     "LayerRun",
     "Linear",
     "MaxPool2d",
+    "Multiplier",
     "Network",
     "Outcome",
     "Quantized",
@@ -90,8 +95,11 @@ __all__ = [
     "Sensitivity",
     "StudentRun",
     "Summary",
+    "Trace",
+    "Walk",
     "activations",
     "bit_operations",
+    "bits_for",
     "build",
     "candidates",
     "card",
@@ -104,8 +112,12 @@ __all__ = [
     "exact",
     "fake_quantize_inputs",
     "fewest_bytes",
+    "fixed_point",
+    "follow",
     "front",
     "greedy",
+    "hessian_sensitivity",
+    "last_layer_trace",
     "layer_bytes",
     "load",
     "mean_error",

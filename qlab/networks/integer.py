@@ -18,13 +18,15 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:180
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Integer
 
 from qlab import core, ranges
 from qlab.core import PerAxis, QParams, QuantSpec
+from qlab.networks.accumulator import bits_for
 from qlab.networks.integer_conversion import check_complete, converted, float_twin
 from qlab.networks.integer_layers import (
     IntegerLayer,
@@ -81,7 +83,18 @@ class Counts:
     @property
     def bits(self) -> int:
         """Bits of the smallest register, in two's complement, that holds them all."""
-        return max(self.highest, ~self.lowest).bit_length() + 1
+        return bits_for(self.lowest, self.highest)
+
+    def after(self, done: LayerRun) -> "Counts":
+        """Return the counts with what the layer did to some more images."""
+        return Counts(
+            accumulators=self.accumulators + done.accumulators.size,
+            overflows=self.overflows + done.overflows,
+            saturated=self.saturated + done.saturated,
+            lowest=min(self.lowest, int(done.accumulators.min())),
+            highest=max(self.highest, int(done.accumulators.max())),
+            reach=self.reach,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -129,6 +142,8 @@ class IntegerNetwork:
         logits: QuantSpec = LOGITS,
         requantization: str = "half_even",
         accumulator_bits: int = 32,
+        overflow: str = "wrap",
+        multiplier_bits: int = 31,
     ) -> "IntegerNetwork":
         """Choose every grid and convert.
 
@@ -150,6 +165,10 @@ class IntegerNetwork:
             One of `REQUANTIZATIONS`.
         accumulator_bits
             2 to 32.
+        overflow
+            What a sum does that does not fit: "wrap" or "saturate".
+        multiplier_bits
+            Of each multiplier, 1 to 31.
 
         Returns
         -------
@@ -178,6 +197,8 @@ class IntegerNetwork:
             method(net.predict(x), logits),
             requantization=requantization,
             accumulator_bits=accumulator_bits,
+            overflow=overflow,
+            multiplier_bits=multiplier_bits,
         )
 
     @classmethod
@@ -189,6 +210,8 @@ class IntegerNetwork:
         *,
         requantization: str = "half_even",
         accumulator_bits: int = 32,
+        overflow: str = "wrap",
+        multiplier_bits: int = 31,
     ) -> "IntegerNetwork":
         """Convert weights that are codes already, however they were found.
 
@@ -200,7 +223,7 @@ class IntegerNetwork:
             The grid of what enters each of them, by its name.
         leaving
             The grid of the logits.
-        requantization, accumulator_bits
+        requantization, accumulator_bits, overflow, multiplier_bits
             As for `from_calibration`.
 
         Returns
@@ -216,15 +239,62 @@ class IntegerNetwork:
         net = without_fake_quantize(quantized.network)
         check_complete(net, quantized, entering)
         grids = [*(entering[name] for name in net.weights), leaving]
-        layers = converted(net, quantized, grids, requantization, accumulator_bits)
+        arithmetic = {
+            "requantization": requantization,
+            "accumulator_bits": accumulator_bits,
+            "overflow": overflow,
+            "multiplier_bits": multiplier_bits,
+        }
+        layers = converted(net, quantized, grids, arithmetic)
         return cls(float_twin(net, layers, leaving), layers, grids[0], leaving)
 
     def __repr__(self) -> str:
-        held = list(self._integer_layers())
+        held = self.integer_layers
         return (
             f"IntegerNetwork({self.simulated.name!r}, {len(held)} integer layers, "
             f"requantization={held[0].requantization!r})"
         )
+
+    def with_arithmetic(self, **arithmetic: int | str) -> "IntegerNetwork":
+        """Return a network of the same codes on another processor.
+
+        Parameters
+        ----------
+        arithmetic
+            Any of requantization, accumulator_bits, overflow, multiplier_bits; what is not named
+            stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If there is no such arithmetic.
+
+        Examples
+        --------
+        >>> import qlab
+        >>> mnist, net = qlab.data.load("mnist"), qlab.networks.load("mlp_784_128_10")
+        >>> small = IntegerNetwork.from_calibration(net, mnist.calibration)
+        >>> narrow = small.with_arithmetic(accumulator_bits=16, overflow="saturate")
+        >>> [layer.accumulator_bits for layer in narrow.integer_layers]
+        [16, 16]
+        """
+        known = ("requantization", "accumulator_bits", "overflow", "multiplier_bits")
+        unknown = [name for name in arithmetic if name not in known]
+        if unknown:
+            raise ValueError(
+                f"with_arithmetic: one of {', '.join(known)} expected, got {unknown[0]!r}."
+            )
+        changed: Any = arithmetic
+        layers = tuple(
+            replace(layer, **changed) if isinstance(layer, IntegerLayer) else layer
+            for layer in self.layers
+        )
+        return replace(self, layers=layers)
+
+    @property
+    def integer_layers(self) -> tuple[IntegerLayer, ...]:
+        """Those of the layers that hold weights."""
+        return tuple(layer for layer in self.layers if isinstance(layer, IntegerLayer))
 
     def predict(self, images: Float[np.ndarray, "n *shape"]) -> Float32[np.ndarray, "n out"]:
         """Return the logits of images, eq. (1); floats only at the two doors.
@@ -312,22 +382,11 @@ class IntegerNetwork:
             As `Network.predict`.
         """
         q = self.encode(images)
-        counts = {k.name: Counts(reach=k.reach) for k in self._integer_layers()}
+        counts = {k.name: Counts(reach=k.reach) for k in self.integer_layers}
         for k in range(0, len(q), BATCH):
             for done in self._traced(q[k : k + BATCH]):
-                old = counts[done.name]
-                counts[done.name] = Counts(
-                    accumulators=old.accumulators + done.accumulators.size,
-                    overflows=old.overflows + done.overflows,
-                    saturated=old.saturated + done.saturated,
-                    lowest=min(old.lowest, int(done.accumulators.min())),
-                    highest=max(old.highest, int(done.accumulators.max())),
-                    reach=old.reach,
-                )
+                counts[done.name] = counts[done.name].after(done)
         return counts
-
-    def _integer_layers(self) -> Iterator[IntegerLayer]:
-        return (layer for layer in self.layers if isinstance(layer, IntegerLayer))
 
     def _forward(self, q: Codes) -> Leaving:
         for layer in self.layers:

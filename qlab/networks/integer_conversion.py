@@ -6,6 +6,7 @@ the float twin        Ŵ = (q_w − z_w) s_w,   b̂ = b s_x s_w,   `FakeQuantize
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +49,7 @@ def converted(
     net: Network,
     quantized: Quantized,
     grids: list[QParams],
-    requantization: str,
-    accumulator_bits: int,
+    arithmetic: Mapping[str, Any],
 ) -> tuple[IntegerLayer | Layer, ...]:
     """Replace layers with weights by integer ones, with the rectifiers behind them."""
     layers: list[IntegerLayer | Layer] = []
@@ -70,8 +70,7 @@ def converted(
                     rectified=name in rectified,
                     stride=layer.stride if isinstance(layer, Conv2d) else 1,
                     padding=layer.padding if isinstance(layer, Conv2d) else 0,
-                    requantization=requantization,
-                    accumulator_bits=accumulator_bits,
+                    **arithmetic,
                 )
             )
         elif not (isinstance(layer, ReLU) and any(isinstance(k, IntegerLayer) for k in layers)):

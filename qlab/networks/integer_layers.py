@@ -9,7 +9,8 @@ on codes.
 
 The sum needs 32 bits, not the products: |q_x − z_x| ≤ 255 and |q_w − z_w| ≤ 255, so 33,000 of them
 fit. What a layer's weights can reach at most is known before it sees an image; only where that
-leaves the accumulator is the sum taken in 64 bits, counted, and wrapped as the register would.
+leaves the accumulator is the sum taken in 64 bits, counted, and wrapped or saturated as the
+register would (`qlab.networks.accumulator`).
 
 Source: Jacob et al. 2018, arXiv:1712.05877, §2.2 to 2.4.
 """
@@ -22,6 +23,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from qlab import core
 from qlab.core import PerAxis, PerTensor, QParams, QuantSpec
+from qlab.networks.accumulator import OVERFLOWS, extremes, limits, saturated, wrapped
 from qlab.networks.requantize import REQUANTIZATIONS, Multiplier, fixed_point
 
 BIAS_REACH = 2**30  # a bias takes at most half of the accumulator
@@ -40,7 +42,7 @@ class LayerRun:
     codes
         (n, out, …), eq. (2).
     overflows
-        Sums that did not fit in the accumulator and wrapped.
+        Accumulators that do not hold the true sum: it did not fit.
     saturated
         Codes that were clipped to the grid; those that a rectifier cuts are not among them.
     """
@@ -74,6 +76,10 @@ class IntegerLayer:
         One of `REQUANTIZATIONS`.
     accumulator_bits
         2 to 32; real ones have 32, fewer show what overflow does.
+    overflow
+        What a sum does that does not fit: one of `OVERFLOWS`.
+    multiplier_bits
+        Of the fixed-point multiplier, 1 to 31; a single one is a power of two, a shift alone.
 
     Raises
     ------
@@ -92,6 +98,8 @@ class IntegerLayer:
     padding: int = 0
     requantization: str = "half_even"
     accumulator_bits: int = 32
+    overflow: str = "wrap"
+    multiplier_bits: int = 31
     multiplier: Multiplier = field(init=False)
     steps: Integer[np.ndarray, "out inputs"] = field(init=False)  # q_w − z_w, one row an output
     reach: int = field(init=False)  # no accumulator can be larger, sign aside
@@ -111,7 +119,7 @@ class IntegerLayer:
             "codes": codes,
             "steps": steps,
             "reach": reach,
-            "multiplier": fixed_point(M).along(codes.ndim),
+            "multiplier": fixed_point(M, self.multiplier_bits).along(codes.ndim),
         }.items():
             object.__setattr__(self, name, value)
 
@@ -121,16 +129,23 @@ class IntegerLayer:
         floor = int(self.leaving.zero_point) if self.rectified else self.leaving.spec.quant_min
         return max(floor, self.leaving.spec.quant_min)
 
+    @property
+    def extremes(self) -> tuple[int, int]:
+        """The lowest and the highest accumulator that any input can bring about."""
+        ends = [end - zero for end, zero in _ends(self.entering)]
+        lowest, highest = extremes(self.steps, min(*ends, 0), max(*ends, 0), self.bias)
+        return int(lowest.min(initial=0)), int(highest.max(initial=0))
+
     def forward(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "n out *place"]:
         """Return the codes that leave, eqs. (1) and (2)."""
-        y = self._rescaled(self._wrapped(self._sums(q)))
+        y = self._rescaled(self._register(q, None))
         highest = self.leaving.spec.quant_max
         return np.clip(y, self.lowest, highest).astype(code_type(self.leaving.spec))
 
     def trace(self, q: Integer[np.ndarray, "n *inputs"]) -> LayerRun:
         """Return the codes that leave with the accumulators, and what did not fit."""
         sums = self._sums(q)
-        acc = self._wrapped(sums)
+        acc = self._register(q, sums)
         y = self._rescaled(acc)
         lowest, highest = self.lowest, self.leaving.spec.quant_max
         too_low = 0 if self.rectified else int((y < lowest).sum())
@@ -142,29 +157,66 @@ class IntegerLayer:
             too_low + int((y > highest).sum()),
         )
 
-    def _sums(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "n out *place"]:
-        """Equation 1; einsum multiplies integers at the processor's width, `@` does not."""
-        z, W = int(self.entering.zero_point), self.steps
+    def columns(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "inputs places"]:
+        """Return q_x − z_x, a column for each sum of an output: an image, or a place of one.
+
+        Parameters
+        ----------
+        q
+            What enters.
+
+        Returns
+        -------
+        np.ndarray
+            Of the type of `steps`; images first, then rows, then columns of a convolution.
+        """
+        z, kind = int(self.entering.zero_point), self.steps.dtype
         if self.codes.ndim == 2:
-            x = q.astype(W.dtype) - z
-            return np.einsum("ni,oi->no", x, W) + self.bias.astype(W.dtype)
+            return q.astype(kind).T - z
         pad, s = self.padding, self.stride
         if pad:
             around = ((0, 0), (0, 0), (pad, pad), (pad, pad))
             q = np.pad(q, around, constant_values=z)  # real 0
         windows = sliding_window_view(q, self.codes.shape[2:], axis=(2, 3))[:, :, ::s, ::s]
         n, _, height, width, _, _ = windows.shape
-        columns = windows.transpose(1, 4, 5, 0, 2, 3).reshape(W.shape[1], n * height * width)
-        acc = np.einsum("oi,ip->op", W, columns.astype(W.dtype) - z)
-        acc += self.bias.astype(W.dtype)[:, None]
-        return acc.reshape(len(W), n, height, width).transpose(1, 0, 2, 3)
+        shape = (self.steps.shape[1], n * height * width)
+        return windows.transpose(1, 4, 5, 0, 2, 3).reshape(shape).astype(kind) - z
 
-    def _wrapped(self, acc: Integer[np.ndarray, "n *place"]) -> Integer[np.ndarray, "n *place"]:
-        """Keep the low bits, in two's complement, as a register does."""
-        half = 2 ** (self.accumulator_bits - 1)
-        if self.reach < half:
-            return acc
-        return ((acc.astype(np.int64) + half) & (2 * half - 1)) - half
+    def _sums(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "n out *place"]:
+        """Equation 1; einsum multiplies integers at the processor's width, `@` does not."""
+        W, b = self.steps, self.bias.astype(self.steps.dtype)
+        if self.codes.ndim == 2:
+            return np.einsum("ni,oi->no", self.columns(q).T, W) + b
+        acc = np.einsum("oi,ip->op", W, self.columns(q))
+        acc += b[:, None]
+        return self._placed(acc, q)
+
+    def _placed(
+        self, acc: Integer[np.ndarray, "out places"], q: Integer[np.ndarray, "n *inputs"]
+    ) -> Integer[np.ndarray, "n out *place"]:
+        """Put sums, an output a row, where they belong."""
+        if self.codes.ndim == 2:
+            return acc.T
+        pad, s, n = self.padding, self.stride, len(q)
+        height, width = (
+            (side + 2 * pad - k) // s + 1
+            for side, k in zip(q.shape[2:], self.codes.shape[2:], strict=True)
+        )
+        return acc.reshape(len(acc), n, height, width).transpose(1, 0, 2, 3)
+
+    def _register(
+        self,
+        q: Integer[np.ndarray, "n *inputs"],
+        sums: Integer[np.ndarray, "n out *place"] | None,
+    ) -> Integer[np.ndarray, "n out *place"]:
+        """Return what the accumulators hold; `sums` where they are known already."""
+        if self.reach > limits(self.accumulator_bits)[1] and self.overflow == "saturate":
+            held = saturated(self.steps, self.columns(q), self.bias, self.accumulator_bits)
+            return self._placed(held, q)
+        sums = self._sums(q) if sums is None else sums
+        if self.reach <= limits(self.accumulator_bits)[1]:
+            return sums  # nothing can overflow, for any image
+        return wrapped(sums, self.accumulator_bits)
 
     def _rescaled(self, acc: Integer[np.ndarray, "n *place"]) -> Integer[np.ndarray, "n *place"]:
         """Equation 2 without the clip."""
@@ -332,6 +384,10 @@ def _check(layer: IntegerLayer) -> None:
     if not 2 <= layer.accumulator_bits <= 32:
         raise ValueError(
             f"IntegerLayer: accumulator_bits must be 2 to 32, got {layer.accumulator_bits}."
+        )
+    if layer.overflow not in OVERFLOWS:
+        raise ValueError(
+            f"IntegerLayer: overflow must be one of {', '.join(OVERFLOWS)}, got {layer.overflow!r}."
         )
     if layer.codes.ndim not in (2, 4) or layer.bias.shape != layer.codes.shape[:1]:
         raise ValueError(

@@ -136,6 +136,13 @@ class _Graph:
 
     def integer(self, net: IntegerNetwork) -> bytes:
         """Write Q and DQ before the first layer and after each, eq. (1)."""
+        narrow = [k for k in net.integer_layers if k.reach >= 2 ** (k.accumulator_bits - 1)]
+        if narrow and narrow[0].accumulator_bits < 32:
+            raise ValueError(
+                "to_onnx: accumulators must have 32 bits, which is what a runtime sums in, got "
+                f"{narrow[0].accumulator_bits} (name={narrow[0].name!r}). Take .with_arithmetic("
+                "accumulator_bits=32)."
+            )
         twin, grid = net.simulated, net.entering
         held = {k.name: k for k in net.layers if isinstance(k, IntegerLayer)}
         grids = {"images": self.grid("images", grid)}

@@ -58,37 +58,42 @@ class Multiplier:
 Requantization = Callable[[Int[np.ndarray, "..."], Multiplier], Int64[np.ndarray, "..."]]
 
 
-def fixed_point(real: Float[np.ndarray, "..."] | np.floating | float) -> Multiplier:
+def fixed_point(real: Float[np.ndarray, "..."] | np.floating | float, bits: int = 31) -> Multiplier:
     """Split a real multiplier, eq. (2).
 
     Parameters
     ----------
     real
         At least 0; () or (out,). Clipped to 2^30; below 2^−32 it becomes 0.
+    bits
+        Of m that may be set, 1 to 31; those below are 0. With one, M is a power of two.
 
     Returns
     -------
     Multiplier
-        Within half a unit of its 31 bits; exact where `real` is a float32 of that range.
+        Within half a unit of its bits; exact where `real` is a float32 of that range and there
+        are 24 of them.
 
     Raises
     ------
     ValueError
-        If a value is negative or NaN.
+        If a value is negative or NaN, or there are too few or too many bits.
 
     Examples
     --------
     >>> half = fixed_point(0.75)
     >>> int(half.m), int(half.e)
     (1610612736, 0)
-    >>> float(half.value)
-    0.75
+    >>> float(half.value), float(fixed_point(0.7, bits=2).value)
+    (0.75, 0.75)
     """
+    if not 1 <= bits <= 31:
+        raise ValueError(f"fixed_point: bits must be 1 to 31, got {bits}.")
     M = np.asarray(real, np.float64)
     if not (M >= 0).all():
         raise ValueError(f"fixed_point: real must be at least 0, got {M.min()}.")
     fraction, exponent = np.frexp(np.minimum(M, _TOP))  # fraction in [0.5, 1)
-    m = np.rint(fraction * 2.0**31).astype(np.int64)
+    m = np.rint(fraction * 2.0**bits).astype(np.int64) << (31 - bits)
     e = exponent.astype(np.int32)
     up = m == 1 << 31  # rounded up to the next power of two
     m, e = np.where(up, m >> 1, m), e + up

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from qlab import core, data, metrics, networks, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec
 from qlab.networks import (
+    OVERFLOWS,
     REQUANTIZATIONS,
     Conv2d,
     Flatten,
@@ -275,11 +276,13 @@ def floats_on_the_way(net: IntegerNetwork, q: np.ndarray) -> tuple[set[str], set
     return Watched.seen, floating
 
 
+@pytest.mark.parametrize("overflow", OVERFLOWS)
 @pytest.mark.parametrize("requantization", REQUANTIZATIONS)
 def test_no_float_enters_between_the_codes_of_an_image_and_those_of_its_logits(
-    requantization: str,
+    requantization: str, overflow: str
 ) -> None:
-    net = watched(every_kind(np.random.default_rng(0), requantization))
+    net = every_kind(np.random.default_rng(0), requantization)
+    net = watched(net.with_arithmetic(accumulator_bits=10, overflow=overflow))
     q = np.random.default_rng(1).integers(0, 256, (3, 2, 9, 8)).astype(np.uint8).view(Watched)
     seen, floating = floats_on_the_way(net, q)
     assert {"uint8", "int32", "int64"} <= seen <= INTEGERS
