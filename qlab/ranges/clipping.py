@@ -4,8 +4,9 @@
 
     clipping(c) = 1/n Σ_{|x| > c} (|x| − c)²       rounding(c) = 1/n Σ_{|x| ≤ c} (|x| − x̂)²   (2)
 
-L steps lie between 0 and the clip point c of a symmetric grid. The two sums are the whole squared
-error: what is beyond c goes to the last level, which is c. A larger c clips less and rounds coarser.
+L steps lie between 0 and the clip point c of a symmetric grid. Together the two are the whole
+squared error: what is beyond c goes to the last level, which is c. A larger c clips less, and
+rounds coarser.
 
 Sorted once, with sums of x and x² up to every block, the values answer (2) for any c and L without
 being looked at again: a sum over the values around a level is a difference of two prefix sums.
@@ -148,7 +149,7 @@ class Magnitudes:
         return len(self.values) - int(np.searchsorted(self.values, np.float32(clip), "right"))
 
     def _places(self, clips: np.ndarray, spec: QuantSpec) -> tuple[np.ndarray, np.ndarray]:
-        """Where each level's values begin among the sorted ones, the clip's end last; the levels."""
+        """Say where each level's values begin among the sorted, the clip's end last; the levels."""
         if not spec.symmetric or (self.negative and not spec.signed):
             raise ValueError(
                 "Magnitudes: spec must be symmetric, and signed for negative values, got "
@@ -157,14 +158,14 @@ class Magnitudes:
         if not (np.asarray(clips) > 0).all():
             raise ValueError("Magnitudes: every clip point must be above 0, got one that is not.")
         L = max(spec.quant_max, 1)
-        s = np.float32(np.asarray(clips, np.float64) / L).astype(np.float64)[:, None]
+        s = (np.asarray(clips, np.float64) / L).astype(np.float32).astype(np.float64)[:, None]
         k = np.arange(L + 1)
         cuts = np.concatenate([s * (k - 0.5), s * L], axis=1).astype(np.float32)
         places = np.searchsorted(self.values, cuts.ravel(), "right").reshape(cuts.shape)
         return places, s * k
 
     def _prefix(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Sums of the values and of their squares before each place."""
+        """Sum the values and their squares before each place."""
         block, rest = np.divmod(places.ravel(), _BLOCK)
         more = self._blocks[block].astype(np.float64)
         more[np.arange(_BLOCK) >= rest[:, None]] = 0
