@@ -48,6 +48,7 @@ class Quantize(Instrument):
     STAND_INS = {  # noqa: RUF012
         "affine.quantize": "qlab.live.quantize_standin:QuantizeStandIn",
         "meters.sqnr": "qlab.live.quantize_meter:MeterStandIn",
+        "model.forward": "qlab.live.quantize_forward:ForwardStandIn",
     }
     SPOKEN = ("accuracy", "change", "ratio")
     PRESETS = (
