@@ -17,6 +17,7 @@ _ROOMS = (
     "ptq",
     "pruning",
     "distillation",
+    "coding",
     "networks",
     "data",
     "training",
