@@ -1,9 +1,9 @@
 """Error against bits, trained with quantization or not: ``python -m benchmarks.qat_stored``.
 
-LeNet-300-100 at 1 to 4 bits of weights, with activations in float and at 4, 2 and 1 bits, by every
-method that knows these bits, three seeds each, all by one short recipe; beside them the network that
-is rounded after training. Each run's epoch is chosen on validation; the 10,000 test images are read
-once, at its end. One thread; about a quarter of an hour of one core. Each finished run is written to
+LeNet-300-100 at 1 to 4 bits of weights, with activations in float and at 4, 2 and 1 bits, by each
+method that knows these bits, three seeds each, all by one short recipe; beside them the network
+that is rounded after training. Each run's epoch is chosen on validation; the test images are read
+once, at its end. One thread; about twenty minutes of one core. Each finished run is written to
 `qlab/networks/zoo/qat.json` at once: stopped and started again, it goes on where it was.
 """
 
