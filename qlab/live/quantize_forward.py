@@ -16,7 +16,7 @@ import numpy as np
 
 from qlab.live.evaluation import share
 from qlab.live.overlay import point
-from qlab.live.quantize_state import QuantizeResult, QuantizeState
+from qlab.live.quantize_state import QuantizeState
 from qlab.live.standin import Difference, Idle, StandIn, Unusable
 from qlab.live.worker import Task
 from qlab.networks import Conv2d, FakeQuantize, Linear, Network
