@@ -102,7 +102,7 @@ def canonical_codes(lengths: Integer[np.ndarray, " symbols"]) -> UInt64[np.ndarr
         return np.zeros(len(L), np.uint64)
     if L.max() > LONGEST:
         raise ValueError(
-            f"canonical_codes: lengths must be at most {LONGEST}, got {l.max()}. "
+            f"canonical_codes: lengths must be at most {LONGEST}, got {L.max()}. "
             "Join some rare symbols."
         )
     if not _is_kraft(L):
