@@ -57,11 +57,18 @@ from qlab.networks.quantization import (
     quantize_weights,
     without_fake_quantize,
 )
+from qlab.networks.quantized_runs import QuantizedRun, QuantizedTable, quantized_table
 from qlab.networks.repairing import repair, unfold
 from qlab.networks.requantize import REQUANTIZATIONS, Multiplier, fixed_point
 from qlab.networks.sensitivity import Sensitivity, bit_operations, layer_bytes, sensitivity
 from qlab.networks.shrinking import shrink
-from qlab.networks.students import StudentRun, mean_error, stored_student, student_runs
+from qlab.networks.students import (
+    StudentRun,
+    mean_error,
+    mean_of,
+    stored_student,
+    student_runs,
+)
 from qlab.networks.summary import Row, Summary
 from qlab.networks.trained import card, load, names
 
@@ -90,6 +97,8 @@ __all__ = [
     "Network",
     "Outcome",
     "Quantized",
+    "QuantizedRun",
+    "QuantizedTable",
     "ReLU",
     "Row",
     "Sensitivity",
@@ -121,6 +130,7 @@ __all__ = [
     "layer_bytes",
     "load",
     "mean_error",
+    "mean_of",
     "mlp",
     "names",
     "output_error",
@@ -130,6 +140,7 @@ __all__ = [
     "quantize_dynamically",
     "quantize_mixed",
     "quantize_weights",
+    "quantized_table",
     "read",
     "read_packed",
     "repair",

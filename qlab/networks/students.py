@@ -109,12 +109,34 @@ def mean_error(runs: Sequence[StudentRun]) -> Measured:
     """
     if not runs:
         raise ValueError("mean_error: at least one run is expected, got none.")
-    k = len(runs)
+    return mean_of([run.error for run in runs])
+
+
+def mean_of(errors: Sequence[Measured]) -> Measured:
+    """Average measurements on the same images, equation (1).
+
+    Parameters
+    ----------
+    errors
+        At least one.
+
+    Returns
+    -------
+    Measured
+        ``n`` is that of one of them; "cited".
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if not errors:
+        raise ValueError("mean_of: at least one measurement is expected, got none.")
+    k = len(errors)
     mean, low, high = (
-        sum(values) / k
-        for values in zip(*((r.error.value, r.error.low, r.error.high) for r in runs), strict=True)
+        sum(values) / k for values in zip(*((e.value, e.low, e.high) for e in errors), strict=True)
     )
-    return Measured(mean, low, high, runs[0].error.n, "cited")  # (1)
+    return Measured(mean, low, high, errors[0].n, "cited")  # (1)
 
 
 def stored_student(student: str, temperature: float | None) -> str:

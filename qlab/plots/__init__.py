@@ -7,9 +7,23 @@ moves afterwards; where moving takes more than ``set_data``, a ``set_…`` funct
 from qlab.plots import style
 from qlab.plots.answers import Answers, answers, scale_answers, set_answers
 from qlab.plots.bars import bar_axis, bars, set_bars
+from qlab.plots.clipping import (
+    SHAPES,
+    ClipHistogram,
+    ErrorCurves,
+    MethodRows,
+    clip_histogram,
+    error_curves,
+    method_rows,
+    set_clip_histogram,
+    set_error_point,
+    set_method_rows,
+)
+from qlab.plots.code import Bits, Nearby, bits, nearby, place_bits, set_bits, set_nearby
 from qlab.plots.curve import Curve, curve, odds_axis, set_curve
 from qlab.plots.cut import Cut, cut, set_all, set_cut
 from qlab.plots.decades import decade_axis
+from qlab.plots.gradient import Gradient, gradient, set_gradient
 from qlab.plots.histogram import error_histogram, histogram, levels, set_levels
 from qlab.plots.images import Grid, image_grid, set_image_grid
 from qlab.plots.learning import Learning, learning, scale_learning, set_learning
@@ -35,26 +49,41 @@ from qlab.plots.temperature import (
     set_pulls,
     temperature_axis,
 )
+from qlab.plots.tensor import cells, dark, diverging, outline, set_cells
 
 __all__ = [
+    "SHAPES",
     "Answers",
+    "Bits",
+    "ClipHistogram",
     "Curve",
     "Cut",
+    "ErrorCurves",
     "Errors",
+    "Gradient",
     "Grid",
     "Learning",
     "Meter",
+    "MethodRows",
+    "Nearby",
     "Pulls",
     "answers",
     "bar_axis",
     "bars",
+    "bits",
+    "cells",
+    "clip_histogram",
     "curve",
     "cut",
+    "dark",
     "decade_axis",
+    "diverging",
+    "error_curves",
     "error_histogram",
     "errors",
     "gap_axes",
     "gap_stairs",
+    "gradient",
     "histogram",
     "image_grid",
     "learning",
@@ -62,8 +91,12 @@ __all__ = [
     "mask_picture",
     "mask_sheet",
     "meter",
+    "method_rows",
+    "nearby",
     "number_line",
     "odds_axis",
+    "outline",
+    "place_bits",
     "place_masks",
     "pulls",
     "scale_answers",
@@ -71,16 +104,23 @@ __all__ = [
     "set_all",
     "set_answers",
     "set_bars",
+    "set_bits",
+    "set_cells",
+    "set_clip_histogram",
     "set_curve",
     "set_cut",
+    "set_error_point",
     "set_errors",
     "set_gap_stairs",
+    "set_gradient",
     "set_here",
     "set_image_grid",
     "set_learning",
     "set_levels",
     "set_mask",
     "set_meter",
+    "set_method_rows",
+    "set_nearby",
     "set_number_line",
     "set_own",
     "set_pulls",
