@@ -16,7 +16,7 @@ import pytest
 from qlab.course import Item, Number, results
 from qlab.course.books import checked
 from qlab.course.exercise import Exercise
-from qlab.course.exercises import exercise
+from qlab.course.exercises import all_exercises, exercise
 from qlab.course.hint import Hints
 from qlab.course.predict import Prediction
 from qlab.course.quiz import Quiz
@@ -84,8 +84,12 @@ def out_of_order(texts: list[str], order: tuple[str, ...]) -> list[str]:
     return missing
 
 
-def test_there_are_five_labs_beside_the_clinic() -> None:
-    assert [path.stem[:2] for path in BUILT] == ["00", "01", "02", "12", "16"]
+def test_every_lab_beside_the_clinic_uses_all_exercises_of_its_number() -> None:
+    asked = {path.stem[:2]: {one.name for one, _ in exercises(path).values()} for path in BUILT}
+    known: dict[str, set[str]] = {}
+    for name, one in all_exercises().items():
+        known.setdefault(one.lab, set()).add(name)
+    assert asked == known
     assert set(LABS) - set(BUILT) == {ROOT / f"labs/{CLINIC}.ipynb"}
 
 
@@ -129,7 +133,7 @@ def test_the_clinic_asks_what_we_expect_before_it_shows_what_was_measured() -> N
 @every_lab_to_write
 def test_each_exercise_has_its_tags_before_it_and_check_and_hints_behind(path: Path) -> None:
     found = exercises(path)
-    assert len(found) >= 4
+    assert len(found) == 5
     ids = [cell["id"] for cell in cells(path)]
     texts = {cell["id"]: cell["source"] for cell in cells(path)}
     for k, (name, (one, _)) in enumerate(found.items(), start=1):
@@ -209,7 +213,7 @@ def test_a_learner_can_go_through_a_lab(path: Path, tmp_path: Path) -> None:
         prediction.answer(prediction.choices[0] if prediction.choices else "7", "")
         assert prediction.note.value == ""
         assert prediction.answered
-    assert len(lab.of(Hints)) >= (4 if path in BUILT else 0)
+    assert len(lab.of(Hints)) == (5 if path in BUILT else 0)
     assert len(lab.of(Quiz)) >= 2
     for part in [part for quiz in lab.of(Quiz) for part in quiz.parts]:
         item = part.item
