@@ -160,7 +160,10 @@ def _open(folder: Path) -> Dataset:
 
     def cut(role: Role, rows: slice | Int64[np.ndarray, " n"]) -> Split:
         images = idx.decode(_read(folder, image_file("train", layout.ndim)))
-        return _split(images[rows], train_labels()[rows], role, folder.name, layout)
+        part = images[rows]
+        if len(part) < len(images) / 2:
+            part = part.copy()  # a view would keep the whole file in memory
+        return _split(part, train_labels()[rows], role, folder.name, layout)
 
     def calibration() -> Split:
         rows = calibration_rows(len(train_labels()), layout)

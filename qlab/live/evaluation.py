@@ -27,7 +27,12 @@ KEPT = 32  # prefixes and answers, at most 3 MB each
 
 
 class Evaluation:
-    """Answers networks' accuracy on MNIST's test images.
+    """Answers networks' accuracy on MNIST's test images, or on those of another split.
+
+    Parameters
+    ----------
+    split
+        None means the test split.
 
     Examples
     --------
@@ -37,9 +42,9 @@ class Evaluation:
     1000
     """
 
-    def __init__(self) -> None:
+    def __init__(self, split: Split | None = None) -> None:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self.test = data.load("mnist").test
+        self.test = data.load("mnist").test if split is None else split
         self.order = np.random.default_rng(0).permutation(len(self.test))
 
     def draw(self, net: Network, start: int = 0) -> np.ndarray:

@@ -17,7 +17,16 @@ total                            431,080  2,293,000
 """
 
 from qlab.networks.accumulator import OVERFLOWS, bits_for
-from qlab.networks.allocation import Allocation, exact, front, greedy, quantize_mixed, uniform
+from qlab.networks.allocation import (
+    Allocation,
+    budget_at,
+    exact,
+    front,
+    greedy,
+    priced,
+    quantize_mixed,
+    uniform,
+)
 from qlab.networks.architectures import ARCHITECTURES, build, mlp
 from qlab.networks.choosing import Candidate, Choice, candidates, choose
 from qlab.networks.coding import CodedNetwork, code_weights
@@ -48,6 +57,7 @@ from qlab.networks.layers import (
 from qlab.networks.network import Network
 from qlab.networks.onnx import save_onnx, to_onnx
 from qlab.networks.packed import packed_header_bytes, read_packed, save_packed
+from qlab.networks.pareto import pareto_front
 from qlab.networks.pruning import prune
 from qlab.networks.quantization import (
     Quantized,
@@ -62,6 +72,11 @@ from qlab.networks.repairing import repair, unfold
 from qlab.networks.requantize import REQUANTIZATIONS, Multiplier, fixed_point
 from qlab.networks.sensitivity import Sensitivity, bit_operations, layer_bytes, sensitivity
 from qlab.networks.shrinking import shrink
+from qlab.networks.stored_sensitivity import (
+    stored_qparams,
+    stored_sensitivity,
+    stored_traces,
+)
 from qlab.networks.students import (
     StudentRun,
     mean_error,
@@ -109,6 +124,7 @@ __all__ = [
     "activations",
     "bit_operations",
     "bits_for",
+    "budget_at",
     "build",
     "candidates",
     "card",
@@ -135,6 +151,8 @@ __all__ = [
     "names",
     "output_error",
     "packed_header_bytes",
+    "pareto_front",
+    "priced",
     "prune",
     "quantize_activations",
     "quantize_dynamically",
@@ -149,7 +167,10 @@ __all__ = [
     "save_packed",
     "sensitivity",
     "shrink",
+    "stored_qparams",
+    "stored_sensitivity",
     "stored_student",
+    "stored_traces",
     "student_runs",
     "to_onnx",
     "unfold",

@@ -182,6 +182,80 @@ def front(table: Sensitivity) -> list[Allocation]:
     return _front(table, int(table.cost.max(axis=1).sum()))
 
 
+def priced(table: Sensitivity, bits: Mapping[str, int]) -> Allocation:
+    """Add up what an allocation of your own costs and loses by the table.
+
+    Parameters
+    ----------
+    table
+        As ``sensitivity`` makes it.
+    bits
+        For each layer of the table, one of its numbers of bits.
+
+    Returns
+    -------
+    Allocation
+        Cost and predicted loss beside the bits.
+
+    Raises
+    ------
+    ValueError
+        Other layers, or bits that the table lacks.
+
+    Examples
+    --------
+    >>> table = Sensitivity(("fc1", "fc2"), (2, 4), np.array([[0.5, 0.1], [0.3, 0.0]]),
+    ...                     np.array([[100, 200], [10, 20]]))
+    >>> priced(table, {"fc1": 4, "fc2": 2}).cost
+    210
+    """
+    if set(bits) != set(table.layers) or not set(bits.values()) <= set(table.bits):
+        raise ValueError(
+            f"priced: bits must name {', '.join(table.layers)} with bits out of {table.bits}, "
+            f"got {dict(bits)}."
+        )
+    return _allocation(table, [table.bits.index(bits[name]) for name in table.layers])
+
+
+def budget_at(table: Sensitivity, bits: float | int) -> int:
+    """Return what all layers cost at so many bits on average, a budget that means something.
+
+    Parameters
+    ----------
+    table
+        Of at least two numbers of bits.
+    bits
+        Above 0, need not be whole: between two uniform costs on a straight line, beyond them on
+        the line of the last two.
+
+    Returns
+    -------
+    int
+        In the table's unit, at least 0; at a whole number exactly the uniform cost.
+
+    Raises
+    ------
+    ValueError
+        Bits that are not above 0, or a table of one column.
+
+    Examples
+    --------
+    >>> table = Sensitivity(("fc1", "fc2"), (2, 4), np.array([[0.5, 0.1], [0.3, 0.0]]),
+    ...                     np.array([[100, 200], [10, 20]]))
+    >>> budget_at(table, 2), budget_at(table, 3), budget_at(table, 1)
+    (110, 165, 55)
+    """
+    if not (0 < bits < np.inf and len(table.bits) > 1):
+        raise ValueError(
+            f"budget_at: bits must be above 0 and the table hold at least two, got {bits=} and "
+            f"{table.bits}."
+        )
+    known, totals = table.bits, table.cost.sum(axis=0)
+    j = int(np.clip(np.searchsorted(known, bits), 1, len(known) - 1))
+    slope = (int(totals[j]) - int(totals[j - 1])) / (known[j] - known[j - 1])
+    return max(0, int(totals[j]) + int(np.floor((bits - known[j]) * slope)))
+
+
 def check_budget(function: str, table: Sensitivity, budget: int) -> None:
     """Refuse a budget that nothing meets, and say what the smallest is.
 

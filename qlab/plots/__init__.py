@@ -5,6 +5,19 @@ moves afterwards; where moving takes more than ``set_data``, a ``set_…`` funct
 """
 
 from qlab.plots import style
+from qlab.plots.accumulator import (
+    Gauge,
+    Pairs,
+    Running,
+    gauge,
+    name_gauge,
+    pairs,
+    running,
+    scale_running,
+    set_gauge,
+    set_pairs,
+    set_running,
+)
 from qlab.plots.answers import Answers, answers, scale_answers, set_answers
 from qlab.plots.bars import bar_axis, bars, set_bars
 from qlab.plots.clipping import (
@@ -16,10 +29,11 @@ from qlab.plots.clipping import (
     error_curves,
     method_rows,
     set_clip_histogram,
+    set_error_curves,
     set_error_point,
     set_method_rows,
 )
-from qlab.plots.code import Bits, Nearby, bits, nearby, place_bits, set_bits, set_nearby
+from qlab.plots.code import Bits, Nearby, bits, nearby, set_bits, set_nearby
 from qlab.plots.curve import Curve, curve, odds_axis, set_curve
 from qlab.plots.cut import Cut, cut, set_all, set_cut
 from qlab.plots.decades import decade_axis
@@ -37,6 +51,8 @@ from qlab.plots.number_line import (
     set_number_line,
     signed_axis,
 )
+from qlab.plots.pareto import Pareto, cost_axis, pareto, set_pareto
+from qlab.plots.sensitivity import sensitivity_bars, set_chosen, set_sensitivity_bars
 from qlab.plots.staircase import staircase
 from qlab.plots.temperature import (
     Errors,
@@ -60,19 +76,24 @@ __all__ = [
     "Cut",
     "ErrorCurves",
     "Errors",
+    "Gauge",
     "Gradient",
     "Grid",
     "Learning",
     "Meter",
     "MethodRows",
     "Nearby",
+    "Pairs",
+    "Pareto",
     "Pulls",
+    "Running",
     "answers",
     "bar_axis",
     "bars",
     "bits",
     "cells",
     "clip_histogram",
+    "cost_axis",
     "curve",
     "cut",
     "dark",
@@ -83,6 +104,7 @@ __all__ = [
     "errors",
     "gap_axes",
     "gap_stairs",
+    "gauge",
     "gradient",
     "histogram",
     "image_grid",
@@ -92,26 +114,34 @@ __all__ = [
     "mask_sheet",
     "meter",
     "method_rows",
+    "name_gauge",
     "nearby",
     "number_line",
     "odds_axis",
     "outline",
-    "place_bits",
+    "pairs",
+    "pareto",
     "place_masks",
     "pulls",
+    "running",
     "scale_answers",
     "scale_learning",
+    "scale_running",
+    "sensitivity_bars",
     "set_all",
     "set_answers",
     "set_bars",
     "set_bits",
     "set_cells",
+    "set_chosen",
     "set_clip_histogram",
     "set_curve",
     "set_cut",
+    "set_error_curves",
     "set_error_point",
     "set_errors",
     "set_gap_stairs",
+    "set_gauge",
     "set_gradient",
     "set_here",
     "set_image_grid",
@@ -123,7 +153,11 @@ __all__ = [
     "set_nearby",
     "set_number_line",
     "set_own",
+    "set_pairs",
+    "set_pareto",
     "set_pulls",
+    "set_running",
+    "set_sensitivity_bars",
     "signed_axis",
     "staircase",
     "style",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qlab.training.distilling import distill, distillation_loss
     from qlab.training.fine_tuning import fine_tune
     from qlab.training.fitting import fit
+    from qlab.training.hessian import hessian_traces, hutchinson_traces
     from qlab.training.jitter import Jitter
     from qlab.training.module import from_module, to_module
     from qlab.training.plan import Plan
@@ -41,6 +42,8 @@ _FILES = {
     "fine_tune": "fine_tuning",
     "fit": "fitting",
     "from_module": "module",
+    "hessian_traces": "hessian",
+    "hutchinson_traces": "hessian",
     "to_module": "module",
     "train_quantized": "qat",
 }
@@ -60,6 +63,8 @@ __all__ = [
     "fine_tune",
     "fit",
     "from_module",
+    "hessian_traces",
+    "hutchinson_traces",
     "to_module",
     "train_quantized",
 ]

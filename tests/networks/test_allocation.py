@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from qlab import data, metrics, networks
 from qlab.core import QuantSpec
-from qlab.networks import Sensitivity, exact, front, greedy, quantize_mixed, sensitivity, uniform
+from qlab.networks import (
+    Sensitivity,
+    budget_at,
+    exact,
+    front,
+    greedy,
+    priced,
+    quantize_mixed,
+    sensitivity,
+    uniform,
+)
 from tests.strategies import unchecked
 
 BITS = (2, 3, 4, 5, 6, 8)
@@ -139,3 +149,27 @@ def test_one_number_of_bits_everywhere_is_quantize_weights() -> None:
     assert only.network.weights["fc1"] is net.weights["fc1"]
     with pytest.raises(ValueError, match="layers must be among fc1, fc2, got fc7"):
         quantize_mixed(net, {"fc7": 2})
+
+
+def test_an_allocation_of_ones_own_is_priced_as_the_solvers_are() -> None:
+    t = table(4)
+    for found in (greedy(t, budget_at(t, 3)), uniform(t, budget_at(t, 5))):
+        assert priced(t, found.bits) == found
+    for wrong in ({"l0": 2}, dict.fromkeys(t.layers, 7), {**dict.fromkeys(t.layers, 2), "l9": 2}):
+        with pytest.raises(ValueError, match="priced: bits must name l0, l1, l2, l3 with bits out"):
+            priced(t, wrong)
+
+
+def test_a_budget_at_whole_bits_is_the_uniform_cost_and_between_them_on_a_line() -> None:
+    t = table(5)
+    totals = t.cost.sum(axis=0)
+    for j, bits in enumerate(BITS):
+        assert budget_at(t, bits) == totals[j]
+    assert budget_at(t, 7) == (totals[4 + 1] + totals[4]) // 2
+    assert budget_at(t, 3.5) == (totals[1] + totals[2]) // 2
+    slope = totals[1] - totals[0]
+    assert budget_at(t, 1.5) == totals[0] + np.floor(-0.5 * slope)
+    assert budget_at(t, 9) == totals[5] + (totals[5] - totals[4]) // 2
+    for wrong in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="budget_at: bits must be above 0"):
+            budget_at(t, wrong)
