@@ -24,7 +24,11 @@ BITS = range(1, 9)
 
 
 def kmeans(
-    W: Float[np.ndarray, "..."], *, bits: int = 4, granularity: Granularity = PerTensor()
+    W: Float[np.ndarray, "..."],
+    *,
+    bits: int = 4,
+    granularity: Granularity = PerTensor(),
+    zero: bool = False,
 ) -> Coded:
     """Code weights with the best table there is, equation 1.
 
@@ -36,6 +40,9 @@ def kmeans(
         1 … 8.
     granularity
         Which elements share a table; each table takes 4·2^bits bytes.
+    zero
+        True keeps 0 as a level, for pruned weights: the other 2^bits − 1 are the best for the
+        weights that are not 0.
 
     Returns
     -------
@@ -58,10 +65,12 @@ def kmeans(
     >>> coded = kmeans(np.array([0.0, 1.0, 10.0, 11.0, 12.0]), bits=1)
     >>> coded.levels.tolist(), coded.codes.tolist()
     ([0.5, 11.0], [0, 0, 1, 1, 1])
+    >>> kmeans(np.array([0.0, 1.0, 10.0, 11.0, 12.0]), bits=1, zero=True).levels.tolist()
+    [0.0, 8.5]
     """
     W = finite32("kmeans", "W", W)
     b = checked_bits("kmeans", bits, BITS)
-    return with_tables(W, _means, b, granularity)
+    return with_tables(W, _means_and_zero if zero else _means, b, granularity)
 
 
 def _means(
@@ -70,3 +79,12 @@ def _means(
     """Means of the runs of the best partition."""
     starts = boundaries(values, counts, k)[:-1]
     return np.add.reduceat(values * counts, starts) / np.add.reduceat(counts, starts)
+
+
+def _means_and_zero(
+    values: Float64[np.ndarray, " values"], counts: Int[np.ndarray, " values"], k: int
+) -> Float64[np.ndarray, " k"]:
+    """0, and the means of the best partition of the others into k − 1 runs."""
+    kept = values != 0
+    levels = _means(values[kept], counts[kept], k - 1)
+    return np.insert(levels, np.searchsorted(levels, 0.0), 0.0)

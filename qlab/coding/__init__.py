@@ -21,6 +21,7 @@ from jaxtyping import Int32, Integer
 from qlab.coding.entropy import entropy
 from qlab.coding.huffman import (
     canonical_codes,
+    huffman_bytes,
     huffman_decode,
     huffman_encode,
     huffman_lengths,
@@ -56,6 +57,7 @@ __all__ = [
     "canonical_codes",
     "entropy",
     "from_relative_index",
+    "huffman_bytes",
     "huffman_decode",
     "huffman_encode",
     "huffman_lengths",

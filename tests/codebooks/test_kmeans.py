@@ -144,3 +144,16 @@ def test_each_row_has_a_table_of_its_own() -> None:
 def test_negative_iterations_are_refused() -> None:
     with pytest.raises(ValueError, match="iterations must be at least 0, got iterations=-1"):
         lloyd(np.ones(3), iterations=-1)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_zero_is_a_level_and_the_others_are_the_best_for_the_rest(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    W = rng.normal(0.2, 1, 400).astype(np.float32)
+    W[rng.random(400) < 0.7] = 0
+    coded = kmeans(W, bits=bits, zero=True)
+    assert coded.levels.shape == (2**bits,) and 0 in coded.levels
+    assert (coded.dequantize()[W == 0] == 0).all()
+    _, best = kmeans1d.cluster(W[W != 0].astype(np.float64), 2**bits - 1)
+    others = coded.levels[coded.levels != 0]
+    np.testing.assert_allclose(others, best, rtol=1e-6)

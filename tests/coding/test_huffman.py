@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from qlab.coding import canonical_codes, entropy, huffman_decode, huffman_encode, huffman_lengths
+from qlab.coding import (
+    canonical_codes,
+    entropy,
+    huffman_bytes,
+    huffman_decode,
+    huffman_encode,
+    huffman_lengths,
+)
 from qlab.coding.huffman import LONGEST
 from tests.strategies import unchecked
 
@@ -92,6 +99,7 @@ def test_bytes_are_the_table_and_the_words(symbols: list[int]) -> None:
     b = int(L.max()).bit_length() if len(n) > 1 else 0
     table = 7 + -(-len(n) * b // 8)
     assert len(huffman_encode(x)) == table + -(-int(np.dot(n, L)) // 8)
+    assert sum(huffman_bytes(np.bincount(x))) == len(huffman_encode(x))
 
 
 def test_a_matrix_is_read_row_by_row_and_left_as_it_is() -> None:
