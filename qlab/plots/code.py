@@ -1,8 +1,9 @@
 """From a number to its code: the levels around it on a line, and the code's bits in boxes.
 
 On the line one unit is one step and 0 is the chosen level, so its axis never moves; what the
-ticks mean is written below them. A code is drawn as it is stored, in two's complement: the first
-bit counts −2^(b−1), the others 2^(b−2) … 1.
+ticks mean is written below three of them. A code is drawn as it is stored, in two's complement:
+the first bit counts −2^(b−1), the others 2^(b−2) … 1. Words cost most of a frame's time, so there
+are few, and the digits are markers.
 """
 
 from collections.abc import Sequence
@@ -19,8 +20,10 @@ from matplotlib.text import Text
 from qlab.plots.style import AFTER, ERROR, GREY, INK, MIST, ORANGE, TEXT
 
 REACH = 3  # levels to each side
+NAMED = (-2, 0, 2)  # of them with words
 EDGE = REACH + 0.7  # steps from the middle to either end of the line
 MOST_BITS = 16
+PLAIN = 10  # bits whose worth is written as a number, 512 at most; then as a power
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -67,12 +70,8 @@ def nearby(ax: Axes) -> Nearby:
     for end in ends:
         ax.add_patch(end)
     words = [
-        ax.text(k, y, "", ha="center", va="top", color=color, fontsize=size)
-        for y, size, color, places in (
-            (-0.34, TEXT, INK, range(-REACH, REACH + 1)),
-            (-0.83, TEXT - 1, GREY, (-2, 0, 2)),
-        )
-        for k in places
+        ax.text(k, -0.36, "", ha="center", va="top", color=INK, fontsize=TEXT, linespacing=1.35)
+        for k in NAMED
     ]
     return Nearby(levels, chosen, error, number, (ends[0], ends[1]), tuple(words))
 
@@ -80,7 +79,7 @@ def nearby(ax: Axes) -> Nearby:
 def set_nearby(
     line: Nearby, place: float, codes: Sequence[int | None], values: Sequence[float]
 ) -> None:
-    """Show a number among its levels.
+    r"""Show a number among its levels.
 
     Parameters
     ----------
@@ -97,9 +96,9 @@ def set_nearby(
     --------
     >>> from matplotlib.figure import Figure
     >>> line = nearby(Figure().add_subplot())
-    >>> set_nearby(line, 0.25, [4, 5, 6, 7, None, None, None], [0.8, 1.0, 1.2, 1.4, 0, 0, 0])
+    >>> set_nearby(line, 0.25, [4, 5, 6, 7, None, None, None], [0.8, 1.0, 1.2, 1.4] * 2)
     >>> [word.get_text() for word in line.words]
-    ['4', '5', '6', '7', '', '', '', '1', '1.4', '']
+    ['5\n1', '7\n1.4', '']
     """
     held = [k for k, code in enumerate(codes) if code is not None]
     x = np.repeat(np.array(held, dtype=float) - REACH, 3)
@@ -113,29 +112,29 @@ def set_nearby(
         end.set_x(from_)
         end.set_width(max(0.0, to - from_))
         end.set_visible(to - from_ > 0.5)
-    below = [0 + REACH + k for k in (-2, 0, 2)]
-    texts = ["" if code is None else f"{code:d}".replace("-", "−") for code in codes]
-    texts += [f"{values[k]:.3g}".replace("-", "−") if k in held else "" for k in below]
-    for word, text in zip(line.words, texts, strict=True):
-        word.set_text(text)
+    for word, k in zip(line.words, NAMED, strict=True):
+        code, value = codes[k + REACH], values[k + REACH]
+        word.set_text("" if code is None else f"{code:d}\n{value:.3g}".replace("-", "−"))
 
 
 @dataclass(frozen=True, slots=True)
 class Bits:
     """The artists of one code; ``set_bits`` fills them."""
 
+    boxes: Line2D
+    sign: Line2D
     ones: Line2D
-    digits: tuple[Text, ...]
+    noughts: Line2D
     sum: Text
 
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All of them, in drawing order."""
-        return (self.ones, *self.digits, self.sum)
+        return (self.boxes, self.sign, self.ones, self.noughts, self.sum)
 
 
 def bits(ax: Axes) -> Bits:
-    """Prepare boxes for a code of up to 16 bits.
+    """Prepare boxes for a code of up to 16 bits, and above them what each bit counts.
 
     Parameters
     ----------
@@ -145,79 +144,51 @@ def bits(ax: Axes) -> Bits:
     Returns
     -------
     Bits
-        ``place_bits`` draws the boxes, ``set_bits`` fills them.
+        ``set_bits`` fills it.
     """
     ax.set_axis_off()
-    ax.set(xlim=(0, MOST_BITS), ylim=(-1.1, 2.0))
-    (ones,) = ax.plot([], [], color=AFTER, lw=3.4, solid_capstyle="butt")
-    style = {"ha": "center", "va": "center", "color": INK, "family": "DejaVu Sans Mono"}
-    digits = tuple(ax.text(0, 0.5, "", fontsize=TEXT + 2, **style) for _ in range(MOST_BITS))
+    ax.set(xlim=(-0.3, MOST_BITS + 0.3), ylim=(-1.1, 2.0))
+    for power in range(MOST_BITS):
+        worth = f"{2**power}" if power < PLAIN else f"2{str(power).translate(_RAISED)}"
+        middle = MOST_BITS - power - 0.5
+        ax.text(middle, 1.2, worth, ha="center", va="bottom", color=GREY, fontsize=TEXT - 2)
+    (boxes,) = ax.plot([], [], color=GREY, lw=1.0)
+    (sign,) = ax.plot([], [], color=INK, lw=1.6)
+    ones, noughts = (
+        ax.plot([], [], ls="none", marker=digit, ms=8.5, color=color, mew=0.4)[0]
+        for digit, color in (("$1$", AFTER), ("$0$", INK))
+    )
     total = ax.text(MOST_BITS / 2, -0.28, "", ha="center", va="top", color=INK, fontsize=TEXT)
-    return Bits(ones, digits, total)
+    return Bits(boxes, sign, ones, noughts, total)
 
 
-def place_bits(ax: Axes, drawn: Bits, count: int) -> None:
-    """Draw the boxes of a code and what each bit counts above them; earlier boxes go.
+def set_bits(drawn: Bits, digits: Bool[np.ndarray, " count"], words: str) -> None:
+    """Write the bits into their boxes.
 
     Parameters
     ----------
-    ax
-        Of ``bits``.
     drawn
-        What ``bits`` returned; its digits get their places.
-    count
-        Bits of the code, 1 … 16.
+        What ``bits`` returned; changed in place.
+    digits
+        1 to 16 of them, the first bit first; it counts less than nothing, so it has a minus.
+    words
+        Below the boxes.
 
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> ax = Figure().add_subplot()
-    >>> drawn = bits(ax)
-    >>> place_bits(ax, drawn, 3)
+    >>> drawn = bits(Figure().add_subplot())
     >>> set_bits(drawn, np.array([True, False, True]), "−4 + 1 = −3")
-    >>> [t.get_text() for t in ax.texts if t.get_text()]
-    ['1', '0', '1', '−4 + 1 = −3', '−4', '2', '1']
-    """
-    for patch in list(ax.patches):
-        patch.remove()
-    for text in [t for t in ax.texts if t not in (*drawn.digits, drawn.sum)]:
-        text.remove()
-    for k in range(count):
-        left, power = _left(count) + k * _width(count), count - 1 - k
-        ax.add_patch(Rectangle((left, 0), _width(count), 1, fc="white", ec=GREY, lw=1.0))
-        worth = f"{2**power}" if count <= 10 else f"2{str(power).translate(_RAISED)}"
-        words = ("−" if k == 0 else "") + worth
-        middle = left + _width(count) / 2
-        ax.text(middle, 1.18, words, ha="center", va="bottom", color=GREY, fontsize=TEXT - 1.5)
-    for k, digit in enumerate(drawn.digits):
-        digit.set_x(_left(count) + (k + 0.5) * _width(count))
-
-
-def set_bits(drawn: Bits, digits: Bool[np.ndarray, " count"], words: str) -> None:
-    """Write the bits into their boxes; ones are underlined, so that they are seen as a pattern.
-
-    Parameters
-    ----------
-    drawn
-        What ``bits`` returned, boxes placed for as many; changed in place.
-    digits
-        The first bit first.
-    words
-        Below the boxes.
+    >>> drawn.ones.get_xdata(), drawn.noughts.get_xdata()
+    (array([13.5, 15.5]), array([14.5]))
     """
     count = len(digits)
-    for k, text in enumerate(drawn.digits):
-        text.set_text("" if k >= count else "1" if digits[k] else "0")
-    left = _left(count) + np.flatnonzero(digits) * _width(count)
-    pad = 0.12 * _width(count)
-    x = np.stack([left + pad, left + _width(count) - pad, left], axis=1).ravel()
-    drawn.ones.set_data(x, np.tile([0.1, 0.1, np.nan], len(left)))
+    edges = MOST_BITS - np.arange(count + 1.0)[::-1]
+    x = np.stack([edges, edges, np.full_like(edges, np.nan)], axis=1).ravel()
+    around = [edges[0], MOST_BITS, np.nan, edges[0], MOST_BITS]
+    drawn.boxes.set_data([*x, *around], [*np.tile([0, 1, np.nan], count + 1), 0, 0, np.nan, 1, 1])
+    middle = edges[:-1] + 0.5
+    for line, held in ((drawn.ones, digits), (drawn.noughts, ~digits)):
+        line.set_data(middle[held], np.full(np.count_nonzero(held), 0.5))
+    drawn.sign.set_data([edges[0] - 0.12, edges[0] + 0.12], [1.42, 1.42])
     drawn.sum.set_text(words)
-
-
-def _width(count: int) -> float:
-    return 1.0 if count > 10 else 1.5
-
-
-def _left(count: int) -> float:
-    return (MOST_BITS - count * _width(count)) / 2
