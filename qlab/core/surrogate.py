@@ -20,7 +20,7 @@ arXiv:1606.06160, equation 9 (7); Hubara et al. 2016, arXiv:1602.02830, equation
 import math
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64
 
 from qlab.core.spec import SMALLEST_SCALE, QParams, QuantSpec
 
@@ -163,6 +163,32 @@ def sign(w: Float[np.ndarray, "*shape"]) -> Slope:
     array([0., 1.], dtype=float32)
     """
     return (np.abs(w) <= 1).astype(np.float32)
+
+
+def risers(
+    x: Float[np.ndarray, "*shape"], x_hat: Float[np.ndarray, "*shape"]
+) -> Float64[np.ndarray, " k"]:
+    """Return where the staircase jumps, as far as the values tell: between two neighbours.
+
+    Parameters
+    ----------
+    x, x_hat
+        Before and after; values that share one staircase.
+
+    Returns
+    -------
+    places
+        Ascending; the middle of the two values between which x̂ changes.
+
+    Examples
+    --------
+    >>> risers(np.array([0.9, 0.1, 0.3]), np.array([1.0, 0.0, 0.0]))
+    array([0.6])
+    """
+    order = np.argsort(x, axis=None, kind="stable")
+    x, y = x.ravel()[order], x_hat.ravel()[order]
+    jumps = np.flatnonzero(y[1:] != y[:-1])
+    return (x[jumps].astype(np.float64) + x[jumps + 1]) / 2
 
 
 def squared_error_slope(

@@ -31,22 +31,30 @@ from qlab.live.state import State
 from qlab.live.worker import Task, Worker, finish
 
 if TYPE_CHECKING:
+    from qlab.live.calibrate import Calibrate
     from qlab.live.distill import Distil
     from qlab.live.grids import Grids
+    from qlab.live.integer import Integer
+    from qlab.live.microscope import Microscope
     from qlab.live.prune import Prune
+    from qlab.live.qat import Qat
     from qlab.live.quantize import Quantize
 
 __all__ = [
+    "Calibrate",
     "Choice",
     "Distil",
     "Figure",
     "Flag",
     "Grids",
     "Instrument",
+    "Integer",
     "Job",
     "JobPanel",
+    "Microscope",
     "Preset",
     "Prune",
+    "Qat",
     "Quantize",
     "Readout",
     "Real",
@@ -58,7 +66,16 @@ __all__ = [
     "finish",
 ]
 
-_INSTRUMENTS = {"Distil": "distill", "Grids": "grids", "Prune": "prune", "Quantize": "quantize"}
+_INSTRUMENTS = {
+    "Calibrate": "calibrate",
+    "Distil": "distill",
+    "Grids": "grids",
+    "Integer": "integer",
+    "Microscope": "microscope",
+    "Prune": "prune",
+    "Qat": "qat",
+    "Quantize": "quantize",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,24 +4,21 @@ The recipe is that of the zoo's students, so the new point may stand beside the 
 its seed is one that the grid does not have. Training runs in another process (``Job``).
 """
 
-import math
 import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ipywidgets as ipw
-import numpy as np
 
-from qlab import networks, plots
-from qlab.live.figure import Figure
+from qlab import networks
 from qlab.live.job import TRAINING, Event, JobPanel
+from qlab.live.learning import Record, learning_figure
 from qlab.metrics import Measured
 from qlab.networks import Network
-from qlab.plots.style import dress
 
 RECIPE = (
     "epochs",
@@ -63,45 +60,6 @@ class Own:
     error: Measured
     network: Network
     recipe: Mapping[str, Any]
-
-
-@dataclass
-class Record:
-    """What a running training has told so far."""
-
-    epochs: int
-    steps: list[tuple[float, float]] = field(default_factory=list)  # epochs done, loss
-    accuracies: dict[int, float] = field(default_factory=dict)  # epoch: validation, in percent
-    best: int | None = None
-
-    def hear(self, event: Event) -> None:
-        """Take down one answer of the training program."""
-        match event["event"]:
-            case "progress":
-                self.steps.append((event["step"] / event["steps"] * self.epochs, event["loss"]))
-                if event["epoch"] > 1:  # told: the validation of the epoch before
-                    self._judged(event["epoch"] - 1, event["validation_accuracy"])
-            case "best" if event["epoch"] > 0:  # epoch 0 is the untrained start
-                self._judged(event["epoch"], event["validation_accuracy"])
-                self.best = event["epoch"]
-            case "done":
-                for row in event.get("history", ()):
-                    if row["epoch"] > 0:
-                        self._judged(row["epoch"], row["validation_accuracy"])
-
-    def _judged(self, epoch: int, accuracy: float) -> None:
-        self.accuracies[epoch] = 100 * accuracy
-
-    @property
-    def scale(self) -> tuple[int, float, float]:
-        """Limits that hold for a while: epochs, top of the loss, bottom of the accuracy."""
-        # the first steps tower over all that follow: after an epoch the axis is for what follows
-        late = [loss for x, loss in self.steps if x >= 0.5]
-        shown = late if self.accuracies and late else [loss for _, loss in self.steps]
-        top = 2.0 ** math.ceil(math.log2(max([*shown, 1e-3])))
-        worst = min(self.accuracies.values(), default=90.0)
-        lowest = next(x for x in (96.0, 94.0, 90.0, 80.0, 60.0, 0.0) if x <= worst)
-        return self.epochs, top, lowest
 
 
 class Training(ipw.Box):
@@ -148,7 +106,8 @@ class Training(ipw.Box):
             on_error,
             command,
         )
-        self.figure = self._figure()
+        self.figure, art = learning_figure("The student learns", "A student")
+        self._drawn = art["drawn"]
         self.card = _card([ipw.HTML(self.figure.heading()), self.figure.image])
         self.card.layout.display = "none"
         words = ipw.HTML(
@@ -226,43 +185,6 @@ class Training(ipw.Box):
             self._on_error(error)
             return
         self._on_own(own)
-
-    def _figure(self) -> Figure:
-        def build(figure: Any) -> Any:
-            above = dress(figure.add_axes((0.13, 0.56, 0.84, 0.40)), "", "loss, nats")
-            below = dress(figure.add_axes((0.13, 0.15, 0.84, 0.35)), "epoch", "validation, %")
-            self._drawn = plots.learning(above, below)
-            return self._drawn.artists
-
-        def draw(record: Record) -> None:
-            steps = np.array(record.steps, dtype=float).reshape(-1, 2)
-            rows = sorted(record.accuracies.items())
-            epochs, accuracies = np.array(rows, dtype=float).reshape(-1, 2).T
-            best = None if record.best is None else [e for e, _ in rows].index(record.best)
-            plots.set_learning(self._drawn, steps[:, 0], steps[:, 1], epochs, accuracies, best)
-
-        return Figure(
-            "learning",
-            "The student learns",
-            size=(400, 260),
-            build=build,
-            draw=draw,
-            key=lambda r: (id(r), len(r.steps), len(r.accuracies), r.best),
-            scene=lambda r: r.scale,
-            stage=lambda r: plots.scale_learning(self._drawn, *r.scale),
-            describe=_described,
-            caption="Above: the loss of the last steps. Below: the accuracy on the validation "
-            "images after each epoch; the ring marks the epoch that is kept.",
-        )
-
-
-def _described(record: Record) -> str:
-    if record.best is None:
-        return f"A student in training: {len(record.accuracies)} of {record.epochs} epochs judged."
-    return (
-        f"A student in training: {len(record.accuracies)} of {record.epochs} epochs judged, the "
-        f"best is epoch {record.best} with {record.accuracies[record.best]:.2f} % on validation."
-    )
 
 
 def _card(children: list[ipw.Widget]) -> Any:

@@ -1,0 +1,70 @@
+"""The numbers of the Train quantized instrument, each with its provenance."""
+
+from collections.abc import Iterator
+
+from qlab.live.qat_quantizers import METHODS
+from qlab.live.qat_state import QatResult
+from qlab.live.qat_table import Table
+from qlab.live.readout import Value
+from qlab.metrics import within_noise
+
+SCALED = "with the best common scale"
+
+
+def quantizers_numbers(r: QatResult, asked: int) -> Iterator[Value]:
+    """List what the quantizer does to the values; ``asked`` bits may be others than it has."""
+    if r.held.size:
+        other = r.side == "weights" and r.bits != asked
+        note = f"{METHODS[r.method]} has {r.bits} bit{'s' if r.bits > 1 else ''}" if other else ""
+        yield _derived("levels", f"Levels of the {r.side}", r.levels, "count", note)
+        note = "of the first row" if r.method == "xnor" and r.side == "weights" else ""
+        yield _derived("gap", "Smallest gap of two levels", r.gap, note=note)
+    for name, label, share in (
+        ("blocked", "Gradients that are blocked", r.blocked),
+        ("zeros", f"{r.side.capitalize()} that become 0", r.zeros),
+    ):
+        yield Value(name=name, label=label, value=share, source="measured", n=r.n, form="percent")
+    note = SCALED if r.scaled else ""
+    yield _derived("sqnr", f"SQNR, {r.side} of {r.layer}", r.sqnr, "decibel", note)
+    if r.learned is not None and r.pull is not None:
+        name, value = r.learned
+        note = f"a descent makes it {'smaller' if r.pull > 0 else 'larger'}"
+        yield _derived("learned", f"The {name}", value)
+        yield _derived("pull", f"Slope of the squared error by the {name}", r.pull, note=note)
+    if r.g is not None:
+        yield _derived("g", "LSQ’s gradient scale g", r.g)
+    if r.crossing is not None:
+        note = "median weight, steps of the learning rate"
+        yield _derived("crossing", "Adam’s steps to the next jump", r.crossing, note=note)
+
+
+def reached(r: QatResult, table: Table) -> Iterator[Value]:
+    """List the errors that were measured: trained, rounded only, float, trained here."""
+    trained = r.errors.get("trained")
+    if trained is not None:
+        k = len(table.errors(r.method, r.bits, r.activations))
+        notes = ["within noise of float"] if within_noise(trained, table.whole) else []
+        if r.method == "pact" and r.activations is None:
+            notes.append("DoReFa’s: there is no clip to learn")
+        label = f"Trained quantized, {k} seed{'s' if k > 1 else ''}"
+        yield Value.of("error_trained", label, trained, form="percent", note="; ".join(notes))
+    for name, label in (
+        ("mse", "Rounded only, MSE ranges"),
+        ("minmax", "Rounded only, minmax"),
+    ):
+        if name in r.errors:
+            yield Value.of(f"error_{name}", label, r.errors[name], form="percent")
+    yield Value.of("error_float", "Float", table.whole, form="percent")
+    if r.own is not None:
+        note = ""
+        if trained is not None:
+            noise = within_noise(r.own.error, trained)
+            note = f"{'within' if noise else 'beyond'} noise of the table"
+        label = f"Trained here, seed {r.own.seed}, {r.own.epochs} epochs"
+        yield Value.of("error_own", label, r.own.error, form="percent", note=note)
+
+
+def _derived(
+    name: str, label: str, value: float | int, form: str = "number", note: str = ""
+) -> Value:
+    return Value(name=name, label=label, value=value, source="derived", form=form, note=note)
