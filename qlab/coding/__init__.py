@@ -28,6 +28,7 @@ from qlab.coding.huffman import (
 )
 from qlab.coding.rans import rans_decode, rans_encode, rans_frequencies
 from qlab.coding.relative_index import from_relative_index, relative_index
+from qlab.coding.sizes import Size, sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ CODERS: dict[str, Coder] = {
 __all__ = [
     "CODERS",
     "Coder",
+    "Size",
     "canonical_codes",
     "entropy",
     "from_relative_index",
@@ -65,4 +67,5 @@ __all__ = [
     "rans_encode",
     "rans_frequencies",
     "relative_index",
+    "sizes",
 ]

@@ -53,12 +53,15 @@ def relative_index(
     q = codes.ravel()
     kept = np.flatnonzero(q != zero)
     d = np.diff(kept, prepend=-1)
-    fillers = (d - 1) >> gap_bits  # (1): each takes 2^g places of the gap
+    d -= 1  # what is stored of a gap
+    fillers = d >> gap_bits  # (1): each takes 2^g places of the gap
+    if not fillers.any():
+        return d.astype(np.int32), q[kept].astype(np.int32)
     entries = np.cumsum(fillers + 1)
     size = int(entries[-1]) if kept.size else 0
     gaps = np.full(size, 2**gap_bits - 1, np.int32)
     values = np.full(size, zero, np.int32)
-    gaps[entries - 1] = (d - 1) & (2**gap_bits - 1)
+    gaps[entries - 1] = d & (2**gap_bits - 1)
     values[entries - 1] = q[kept]
     return gaps, values
 
