@@ -78,7 +78,7 @@ function pickOn(root, model) {
   const figure = (event) => {
     const picture = event.target.closest?.("img.qlab-pick");
     const name = picture && Object.keys(model.get("picks")).find((n) => picture.classList.contains("qlab-figure-" + n));
-    return name && event.isPrimary && event.button <= 0 ? { picture, name } : null;
+    return name && event.button <= 0 ? { picture, name } : null;
   };
   const send = (place) => {
     if (answer) return (waiting = place);
@@ -98,7 +98,7 @@ function pickOn(root, model) {
   };
   const down = (event) => {
     const found = figure(event);
-    if (!found || model.get("picks")[found.name] !== "drag") return;
+    if (!found || !event.isPrimary || model.get("picks")[found.name] !== "drag") return;
     event.preventDefault(); // the browser would drag the picture itself
     held = found;
     found.picture.setPointerCapture(event.pointerId);
