@@ -31,16 +31,19 @@ from qlab.live.state import State
 from qlab.live.worker import Task, Worker, finish
 
 if TYPE_CHECKING:
+    from qlab.live.allocate import Allocate
     from qlab.live.calibrate import Calibrate
     from qlab.live.distill import Distil
     from qlab.live.grids import Grids
     from qlab.live.integer import Integer
     from qlab.live.microscope import Microscope
+    from qlab.live.pack import Pack
     from qlab.live.prune import Prune
     from qlab.live.qat import Qat
     from qlab.live.quantize import Quantize
 
 __all__ = [
+    "Allocate",
     "Calibrate",
     "Choice",
     "Distil",
@@ -52,6 +55,7 @@ __all__ = [
     "Job",
     "JobPanel",
     "Microscope",
+    "Pack",
     "Preset",
     "Prune",
     "Qat",
@@ -72,6 +76,7 @@ _INSTRUMENTS = {
     "Grids": "grids",
     "Integer": "integer",
     "Microscope": "microscope",
+    "Pack": "pack",
     "Prune": "prune",
     "Qat": "qat",
     "Quantize": "quantize",

@@ -34,6 +34,14 @@ from qlab.plots.clipping import (
     set_method_rows,
 )
 from qlab.plots.code import Bits, Nearby, bits, nearby, set_bits, set_nearby
+from qlab.plots.code_lengths import (
+    CodeLengths,
+    Kraft,
+    code_lengths,
+    kraft,
+    set_code_lengths,
+    set_kraft,
+)
 from qlab.plots.curve import Curve, curve, odds_axis, set_curve
 from qlab.plots.cut import Cut, cut, set_all, set_cut
 from qlab.plots.decades import decade_axis
@@ -72,6 +80,7 @@ __all__ = [
     "Answers",
     "Bits",
     "ClipHistogram",
+    "CodeLengths",
     "Curve",
     "Cut",
     "ErrorCurves",
@@ -79,6 +88,7 @@ __all__ = [
     "Gauge",
     "Gradient",
     "Grid",
+    "Kraft",
     "Learning",
     "Meter",
     "MethodRows",
@@ -93,6 +103,7 @@ __all__ = [
     "bits",
     "cells",
     "clip_histogram",
+    "code_lengths",
     "cost_axis",
     "curve",
     "cut",
@@ -108,6 +119,7 @@ __all__ = [
     "gradient",
     "histogram",
     "image_grid",
+    "kraft",
     "learning",
     "levels",
     "mask_picture",
@@ -135,6 +147,7 @@ __all__ = [
     "set_cells",
     "set_chosen",
     "set_clip_histogram",
+    "set_code_lengths",
     "set_curve",
     "set_cut",
     "set_error_curves",
@@ -145,6 +158,7 @@ __all__ = [
     "set_gradient",
     "set_here",
     "set_image_grid",
+    "set_kraft",
     "set_learning",
     "set_levels",
     "set_mask",

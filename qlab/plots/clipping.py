@@ -105,8 +105,9 @@ class ErrorCurves:
 
     @property
     def artists(self) -> tuple[Artist, ...]:
-        """Those that move, in drawing order."""
-        return (self.line, *self.marks, self.here, self.ring)
+        """All of them, in drawing order."""
+        curves = (self.clipping, self.rounding, self.total, self.best)
+        return (*curves, self.line, *self.marks, self.here, self.ring)
 
 
 def error_curves(ax: Axes, methods: int) -> ErrorCurves:
@@ -122,7 +123,7 @@ def error_curves(ax: Axes, methods: int) -> ErrorCurves:
     Returns
     -------
     ErrorCurves
-        The curves stand still and are set with ``set_data``; ``set_error_point`` moves the rest.
+        ``set_error_curves`` sets the curves, ``set_error_point`` the rest.
     """
     (clipping,) = ax.plot([], [], color=CLIPPING, ls=(0, (5, 2)), lw=1.6)
     (rounding,) = ax.plot([], [], color=ROUNDING, ls=(0, (1.5, 1.3)), lw=2.0)
@@ -136,6 +137,39 @@ def error_curves(ax: Axes, methods: int) -> ErrorCurves:
     (here,) = ax.plot([], [], "o", color=NOW, ms=4, ls="none")
     (ring,) = ax.plot([], [], "o", mfc="none", mec=NOW, ms=11, mew=2.0, ls="none")
     return ErrorCurves(clipping, rounding, total, best, line, here, ring, marks)
+
+
+def set_error_curves(
+    drawn: ErrorCurves,
+    clips: Float[np.ndarray, " places"],
+    clipping: Float[np.ndarray, " places"],
+    rounding: Float[np.ndarray, " places"],
+) -> None:
+    """Set both curves, their sum, and the mark of its minimum.
+
+    Parameters
+    ----------
+    drawn
+        What ``error_curves`` returned; changed in place.
+    clips
+        Where the grid may end, ascending.
+    clipping, rounding
+        Errors there.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> drawn = error_curves(Figure().add_subplot(), methods=0)
+    >>> set_error_curves(drawn, np.arange(3.0), np.array([4.0, 1.0, 0.0]), np.arange(3.0))
+    >>> drawn.total.get_ydata(), drawn.best.get_xdata()
+    (array([4., 2., 2.]), [np.float64(1.0)])
+    """
+    total = clipping + rounding
+    best = int(total.argmin())
+    drawn.clipping.set_data(clips, clipping)
+    drawn.rounding.set_data(clips, rounding)
+    drawn.total.set_data(clips, total)
+    drawn.best.set_data([clips[best]], [total[best]])
 
 
 def set_error_point(
