@@ -185,21 +185,62 @@ class IntegerNetwork:
         if len(x) == 0:
             raise ValueError("from_calibration: calibration must hold images, got none.")
         entering = {name: method(a, activations) for name, a in entering_each(net, x).items()}
-        qparams = {}
-        for name, W in net.weights.items():
-            check_weights(name, weights, W.ndim)
-            chosen = weight_method(W, weights)
-            qparams[name] = room_for_bias(chosen, net.biases[name], entering[name])
-        codes = {name: core.quantize(W, qparams[name]) for name, W in net.weights.items()}
-        return cls.from_quantized(
-            Quantized(net, qparams, codes),
+        return cls.from_grids(
+            net,
             entering,
             method(net.predict(x), logits),
+            weights,
+            weight_method,
             requantization=requantization,
             accumulator_bits=accumulator_bits,
             overflow=overflow,
             multiplier_bits=multiplier_bits,
         )
+
+    @classmethod
+    def from_grids(
+        cls,
+        net: Network,
+        entering: Mapping[str, QParams],
+        leaving: QParams,
+        weights: QuantSpec = WEIGHTS,
+        weight_method: Callable[..., QParams] = ranges.minmax,
+        **arithmetic: int | str,
+    ) -> "IntegerNetwork":
+        """Quantize the weights and convert; the grids of activations are known.
+
+        Parameters
+        ----------
+        net
+            In floats.
+        entering
+            The grid of what enters each layer that holds weights, by its name.
+        leaving
+            The grid of the logits.
+        weights, weight_method, arithmetic
+            As for `from_calibration`.
+
+        Returns
+        -------
+        IntegerNetwork
+            With a scale of the weights that leaves each bias room.
+
+        Raises
+        ------
+        ValueError
+            As `from_quantized`.
+        """
+        net = without_fake_quantize(net)
+        qparams = {}
+        for name, W in net.weights.items():
+            check_weights(name, weights, W.ndim)
+            if name not in entering:
+                continue  # refused below
+            chosen = weight_method(W, weights)
+            qparams[name] = room_for_bias(chosen, net.biases[name], entering[name])
+        codes = {name: core.quantize(net.weights[name], q) for name, q in qparams.items()}
+        given: Any = arithmetic
+        return cls.from_quantized(Quantized(net, qparams, codes), entering, leaving, **given)
 
     @classmethod
     def from_quantized(
@@ -363,6 +404,29 @@ class IntegerNetwork:
         """
         return tuple(self._traced(self._checked(q)))
 
+    def enter(self, name: str, q: Codes) -> Leaving:
+        """Return the codes that enter a layer.
+
+        Parameters
+        ----------
+        name
+            Of a layer.
+        q
+            What `encode` returned.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `codes`; if there is no such layer.
+        """
+        q = self._checked(q)
+        for layer in self.layers:
+            if layer.name == name:
+                return q
+            q = layer.forward(q) if isinstance(layer, IntegerLayer) else self.moved(layer, q)
+        known = ", ".join(layer.name for layer in self.layers)
+        raise ValueError(f"enter: one of {known} expected, got {name!r}.")
+
     def count(self, images: Float[np.ndarray, "n *shape"]) -> dict[str, Counts]:
         """Return by layer how often accumulators overflowed and codes saturated.
 
@@ -390,7 +454,7 @@ class IntegerNetwork:
 
     def _forward(self, q: Codes) -> Leaving:
         for layer in self.layers:
-            q = layer.forward(q) if isinstance(layer, IntegerLayer) else self._moved(layer, q)
+            q = layer.forward(q) if isinstance(layer, IntegerLayer) else self.moved(layer, q)
         return q
 
     def _traced(self, q: Codes) -> Iterator[LayerRun]:
@@ -400,10 +464,23 @@ class IntegerNetwork:
                 yield done
                 q = done.codes
             else:
-                q = self._moved(layer, q)
+                q = self.moved(layer, q)
 
-    def _moved(self, layer: Layer, q: Codes) -> Leaving:
-        """Apply a layer without weights to codes: larger codes are larger values."""
+    def moved(self, layer: Layer, q: Codes) -> Leaving:
+        """Apply a layer without weights to codes: larger codes are larger values.
+
+        Parameters
+        ----------
+        layer
+            One of `layers`.
+        q
+            What enters it.
+
+        Returns
+        -------
+        np.ndarray
+            Codes of the same grid.
+        """
         if isinstance(layer, MaxPool2d):
             return largest_codes(q, layer.size)
         if isinstance(layer, ReLU):  # of the image itself: all others are part of their layer

@@ -138,9 +138,15 @@ class IntegerLayer:
 
     def forward(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "n out *place"]:
         """Return the codes that leave, eqs. (1) and (2)."""
-        y = self._rescaled(self._register(q, None))
+        return self.recoded(self._register(q, None))
+
+    def recoded(
+        self, acc: Integer[np.ndarray, "n out *place"]
+    ) -> Integer[np.ndarray, "n out *place"]:
+        """Return the codes of accumulators, eq. (2)."""
         highest = self.leaving.spec.quant_max
-        return np.clip(y, self.lowest, highest).astype(code_type(self.leaving.spec))
+        codes = np.clip(self._rescaled(acc), self.lowest, highest)
+        return codes.astype(code_type(self.leaving.spec))
 
     def trace(self, q: Integer[np.ndarray, "n *inputs"]) -> LayerRun:
         """Return the codes that leave with the accumulators, and what did not fit."""

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
-from qlab.live import Calibrate, Distil, Grids, Instrument, Prune, Quantize
+from qlab.live import Calibrate, Distil, Grids, Instrument, Integer, Prune, Quantize
 from qlab.live.settings import Choice, Flag, Real, Whole
 from tests.e2e.conftest import Visit
 from tests.e2e.harness import ROOT, App, Server, until
@@ -25,6 +25,7 @@ APPS: dict[str, type[Instrument]] = {
     "prune": Prune,
     "distill": Distil,
     "grids": Grids,
+    "integer": Integer,
     "calibrate": Calibrate,
 }
 SLIDERS = {
@@ -34,9 +35,14 @@ SLIDERS = {
 ABOUT_TRAINING = {"epochs"}  # settings of a training to come: they move no picture and no number
 FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature", "grids": "bits"}
 FIRST |= {"calibrate": "bits"}
+FIRST |= {"integer": "accumulator_bits"}
 NEEDS = {  # controls that are on the page only beside another setting
     ("grids", "fraction_bits"): "format=fixed",
     ("grids", "scaled"): "format=e4m3",
+    ("integer", "overflow"): "accumulator_bits=16",  # at 24 bits nothing overflows
+    ("grids", "code_bits"): "format=kmeans",
+    ("grids", "start"): "format=lloyd&code_bits=6",
+    ("grids", "block"): "format=nf4",
 }
 
 PICTURES = """() => Promise.all([...document.querySelectorAll("img.qlab-figure")]

@@ -28,7 +28,7 @@ def stations(instrument: Instrument, trait: str) -> list[Any]:
     setting = instrument.state.settings()[trait]
     match setting:
         case Whole():
-            values = setting.values
+            values = instrument.state.allowed(trait) or setting.values
             return [values[0], values[len(values) // 2], values[-1]]
         case Real() if setting.stops:
             return [setting.stops[0], setting.stops[len(setting.stops) // 2], setting.stops[-1]]

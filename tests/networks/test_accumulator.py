@@ -200,7 +200,7 @@ def test_a_sum_that_is_followed_ends_in_the_layers_accumulator_and_code(name, bi
             if found.place:
                 here = follow(one, q, 3, (1, 2))
                 assert (here.code, here.place) == (done.codes[0, 3, 1, 2], (1, 2))
-        q = one.forward(q) if isinstance(one, IntegerLayer) else net._moved(one, q)
+        q = one.forward(q) if isinstance(one, IntegerLayer) else net.moved(one, q)
 
 
 @given(st.floats(2.0**-20, 2.0**10), st.integers(1, 31))

@@ -186,7 +186,7 @@ def test_a_layer_differs_from_its_float_twin_by_one_code_and_rarely(name, requan
     q = net.encode(MNIST.test[:100].images)
     for layer in net.layers:
         if not isinstance(layer, IntegerLayer):
-            q = net._moved(layer, q)
+            q = net.moved(layer, q)
             continue
         x = core.dequantize(q, layer.entering)
         twin = net.simulated.layer(layer.name).forward(x)

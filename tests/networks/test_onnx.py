@@ -150,7 +150,7 @@ def test_the_convolutions_of_lenet_5_are_qlinearconv_bit_for_bit() -> None:
         if isinstance(layer, IntegerLayer) and layer.codes.ndim == 4:
             np.testing.assert_array_equal(layer.forward(q), one_operator(layer, q))
             compared += layer.forward(q).size
-        q = layer.forward(q) if isinstance(layer, IntegerLayer) else net._moved(layer, q)
+        q = layer.forward(q) if isinstance(layer, IntegerLayer) else net.moved(layer, q)
     assert compared == 50 * (20 * 24 * 24 + 50 * 8 * 8)
 
 

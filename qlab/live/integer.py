@@ -1,0 +1,298 @@
+"""The Integer instrument: a test image goes through a network without a float.
+
+One sum is followed product by product in its register, and from there to its code; the whole
+network is measured on the test images, and a register too narrow shows what it costs.
+"""
+
+from collections.abc import Generator, Iterator
+from concurrent.futures import wait
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets as ipw
+import numpy as np
+
+from qlab import networks
+from qlab.core import dequantize
+from qlab.live.evaluation import Evaluation, share, sweepable
+from qlab.live.figure import Figure
+from qlab.live.instrument import Instrument
+from qlab.live.integer_arithmetic import (
+    Arithmetic,
+    Tally,
+    grid_of,
+    images_of_an_estimate,
+    runs,
+    tally,
+    types,
+)
+from qlab.live.integer_numbers import numbers
+from qlab.live.integer_pictures import (
+    WIDTHS,
+    curve_figure,
+    gauge_figure,
+    logits_figure,
+    running_figure,
+)
+from qlab.live.integer_presets import PRESETS
+from qlab.live.integer_state import IntegerResult, IntegerState
+from qlab.live.integer_steps import csv_rows, table
+from qlab.live.readout import Value
+from qlab.live.worker import Task
+from qlab.networks import IntegerNetwork, Network, bits_for, follow
+
+
+class Integer(Instrument):
+    """A network in integers alone, its sums and its registers, live."""
+
+    NAME = "integer"
+    TITLE = "Integer"
+    LEAD = (
+        "A digit goes through a network in which no number has a fraction: 8-bit codes, sums in a "
+        "register, a product and a shift to the next codes. See how full the register gets."
+    )
+    STATE = IntegerState
+    SPOKEN = ("accuracy", "overflows", "needed")
+    PRESETS = PRESETS
+    STAND_INS = {  # noqa: RUF012
+        "integer.requantize": "qlab.live.integer_standin:IntegerStandIn",
+    }
+
+    # -- the library at work --------------------------------------------------------
+
+    def steps(self, s: IntegerState) -> Generator[None, None, IntegerResult]:
+        """Follow one sum, run one image, estimate on a draw."""
+        base, net = self.arithmetic.base(s), self.arithmetic.at(s)
+        yield
+        test = self.arithmetic.test
+        one = test[s.image : s.image + 1]
+        q = net.encode(one.images)
+        layer = next(k for k in net.integer_layers if k.name == s.layer)
+        into = net.enter(s.layer, q)
+        output = min(s.neuron, len(layer.codes) - 1)
+        walk = follow(layer, into, output)
+        recode = None if self.at_work is None else self.at_work.recode(s)
+        done = {run.name: run for run in runs(net, q, recode, s.layer)}
+        walk = replace(walk, code=int(done[s.layer].codes[(0, output, *walk.place)]))
+        yield
+        float_net = networks.load(s.network)
+        at = (0, output, *walk.place)
+        rows = self.rows(net)
+        found = yield from self._tally(s, net, rows)
+        bare = yield from self._base_tally(s, base, rows)
+        lowest, highest = bare.ends[s.layer]
+        labels = test.labels[rows]
+        key = ("simulated", s.network, s.weight_bits, s.activation_bits)
+        theirs = self.evaluation.reference_classes(key, base.simulated, rows)
+        yield
+        return IntegerResult(
+            key=s.key(),
+            network=s.network,
+            layer=s.layer,
+            accumulator_bits=s.accumulator_bits,
+            multiplier_bits=s.multiplier_bits,
+            image=s.image,
+            label=int(one.labels[0]),
+            pixels=one.images[0, 0],
+            walk=walk,
+            bias=int(layer.bias[output]),
+            scales=grid_of(layer, output),
+            leaving=layer.leaving,
+            last=not layer.rectified,
+            float_value=float(_before(float_net, s.layer, one.images)[at]),
+            types=types(layer, q, done[s.layer]),
+            logits=dequantize(done[net.integer_layers[-1].name].codes[0], net.leaving),
+            float_logits=float_net.predict(one.images)[0],
+            needs={name: counts.bits for name, counts in bare.counts.items()},
+            worst={k.name: bits_for(*k.extremes) for k in base.integer_layers},
+            reach=(int(lowest[output]), int(highest[output])),
+            overflows=found.overflows,
+            saturated=found.saturated,
+            accuracy=share(found.classes == labels, "estimated"),
+            simulated=share(theirs == labels, "estimated"),
+            reference=self.evaluation.reference(s.network, float_net, rows),
+            same=share(found.classes == theirs, "estimated"),
+        )
+
+    def rows(self, net: IntegerNetwork) -> np.ndarray:
+        """Return the test images of an estimate: as many as fit, in a fixed random order."""
+        return self.evaluation.order[: images_of_an_estimate(net)]
+
+    def _tally(
+        self, s: IntegerState, net: IntegerNetwork, rows: np.ndarray
+    ) -> Generator[None, None, Tally]:
+        test = self.arithmetic.test
+        if self.at_work is not None:
+            recode = self.at_work.recode_draw(s, net, rows)
+            return (yield from tally(net, test[rows], recode, s.layer))
+        processor = tuple(s.arithmetic().values())
+        key = ("tally", s.network, s.weight_bits, s.activation_bits, *processor, len(rows))
+        return (yield from self._kept(key, net, test[rows]))
+
+    def _base_tally(
+        self, s: IntegerState, base: IntegerNetwork, rows: np.ndarray
+    ) -> Generator[None, None, Tally]:
+        key = ("tally", s.network, s.weight_bits, s.activation_bits, "base")
+        whole = (*key, len(self.arithmetic.test))
+        if whole in self.tallies:
+            return self.tallies[whole]
+        return (yield from self._kept((*key, len(rows)), base, self.arithmetic.test[rows]))
+
+    def _kept(self, key: Any, net: IntegerNetwork, images: Any) -> Generator[None, None, Tally]:
+        if key not in self.tallies:
+            self.tallies[key] = yield from tally(net, images)
+            if len(self.tallies) > 200:  # a few kB each
+                self.tallies.pop(next(iter(self.tallies)))
+        return self.tallies[key]
+
+    def _measure(self, s: IntegerState) -> Task:
+        """Replace the estimate of a kept result by all test images."""
+        result = yield from self.result_of(s)
+        if result.full:
+            return
+        base, net, test = self.arithmetic.base(s), self.arithmetic.at(s), self.arithmetic.test
+        every = np.arange(len(test))
+        found = yield from self._tally(s, net, every)
+        key = ("simulated", s.network, s.weight_bits, s.activation_bits)
+        theirs = yield from self.evaluation.all_reference_classes(key, base.simulated)
+        plain = networks.load(s.network)
+        reference = yield from self.evaluation.measure_reference(s.network, plain)
+        bare = yield from self._base_tally(s, base, every)
+        lowest, highest = bare.ends[s.layer]
+        output = result.walk.output
+        self.improve(
+            s,
+            needs={name: counts.bits for name, counts in bare.counts.items()},
+            reach=(int(lowest[output]), int(highest[output])),
+            overflows=found.overflows,
+            saturated=found.saturated,
+            accuracy=share(found.classes == test.labels, "measured"),
+            simulated=share(theirs == test.labels, "measured"),
+            reference=reference,
+            same=share(found.classes == theirs, "measured"),
+        )
+
+    # -- idle work -------------------------------------------------------------------
+
+    def plan(self, s: IntegerState) -> Iterator[Task]:
+        """Measure here, sketch the curve, prepare the slider in hand, measure the curve."""
+        near = sorted(WIDTHS, key=lambda b: (abs(b - s.accumulator_bits), b))
+        yield self._link_task()
+        yield self._measure(s)
+        yield self._settled_task()
+        yield self._calibrate()
+        yield self._sketch(s, near)
+        yield self._ahead_task(s)
+        if sweepable(networks.load(s.network)) and s.overflow == "wrap":
+            for bits in near:
+                yield self._measure(s.copy(accumulator_bits=bits))
+                yield self._redraw()
+
+    def ahead(self, s: IntegerState) -> list[Any]:
+        """Leave out the neurons that the layer has not."""
+        values = super().ahead(s)
+        allowed = s.allowed(self.in_hand) if self.in_hand == "neuron" else None
+        return values if allowed is None else [v for v in values if v in allowed][:60]
+
+    def _calibrate(self) -> Task:
+        """Calibrate the other networks before a hand asks for them."""
+        for name in networks.ZOO:
+            if name in self.state.settings()["network"].values:
+                found = self.arithmetic.calibrated(name)
+                while not found.done():
+                    wait([found], 0.004)
+                    yield
+
+    def _sketch(self, s: IntegerState, near: list[int]) -> Task:
+        for bits in near:
+            yield from self.result_of(s.copy(accumulator_bits=bits))
+            self.figures["curve"].show(self.result)
+            yield
+        yield from self._redraw()
+
+    def _redraw(self) -> Task:
+        self.sharpen(self.figures["curve"])
+        yield
+
+    # -- what is shown ---------------------------------------------------------------
+
+    def numbers(self, r: IntegerResult) -> Iterator[Value]:
+        """List what the network does, then what the sum takes."""
+        return numbers(r)
+
+    def show(self, result: IntegerResult) -> None:
+        """Show a result, its five steps, and as many neurons as the layer has."""
+        outputs = self.state.allowed("neuron")
+        if outputs:
+            self.controls["neuron"].max = outputs[-1]
+            self.controls["neuron"].sync()
+        super().show(result)
+        self.five.value = table(self.result)
+
+    def build(self) -> list[Figure]:
+        """Make the four pictures."""
+        self.evaluation, self.arithmetic = Evaluation(), Arithmetic()
+        self.tallies: dict[Any, Tally] = {}
+        self.five = ipw.HTML()
+        networks.load(self.state.network)
+        return [running_figure(), gauge_figure(), logits_figure(), curve_figure(self._known)]
+
+    def extras(self) -> list[ipw.Widget]:
+        """Put the five steps below the pictures."""
+        return [self.five]
+
+    def _known(self, r: IntegerResult) -> list[IntegerResult]:
+        """List the results at every width that are there already, narrow ones first."""
+        keys = ((bits, *r.key[1:]) for bits in WIDTHS)
+        return [self.results[key] for key in keys if key in self.results]
+
+    # -- what is taken away -----------------------------------------------------------
+
+    def code(self) -> str:
+        """Write the lines of qlab that print the numbers on screen."""
+        s, r = self.state, self.result
+        w, a = s.weight_bits, s.activation_bits
+        more = ", ".join(f"{name}={value!r}" for name, value in s.arithmetic().items())
+        return f"""import qlab
+from qlab.core import PerAxis, QuantSpec
+net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
+spec, acting = QuantSpec(bits={w}, granularity=PerAxis(0)), \
+QuantSpec(bits={a}, signed=False, symmetric=False)
+base = qlab.networks.IntegerNetwork.from_calibration(net, mnist.calibration, spec, acting)
+small = base.with_arithmetic({more})
+nets = {{"accuracy": small, "simulated_accuracy": base.simulated, "float_accuracy": net}}
+y = {{name: n.predict(mnist.test.images).argmax(1) for name, n in nets.items()}}
+for name, classes in y.items():
+    print(name, (classes == mnist.test.labels).mean())
+print("same", (y["accuracy"] == y["simulated_accuracy"]).mean())
+counts = small.count(mnist.test.images).values()
+total = sum(c.accumulators for c in counts)
+print("overflows", sum(c.overflows for c in counts) / total)
+print("saturated", sum(c.saturated for c in counts) / total)
+print("needed", base.count(mnist.test.images)["{s.layer}"].bits)
+layer = next(k for k in small.integer_layers if k.name == "{s.layer}")
+print("worst_case", qlab.networks.bits_for(*layer.extremes))
+q = small.encode(mnist.test[{s.image}:{s.image + 1}].images)
+walk = qlab.networks.follow(layer, small.enter("{s.layer}", q), {r.walk.output})
+print("accumulator", walk.registers[-1], "\\ncode", walk.code)
+"""
+
+    def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """List the five steps, the sum, and the curve as far as it is known."""
+        r = self.result
+        curve = [
+            [p.accumulator_bits, p.accuracy.value, p.accuracy.low, p.accuracy.high, p.accuracy.n]
+            for p in self._known(r)
+        ]
+        sums = zip(r.walk.sums.tolist(), r.walk.registers.tolist(), strict=True)
+        return {
+            "five steps": (["step", "integer", "binary", "type", "real"], csv_rows(r)),
+            "accuracy against accumulator": (["bits", "accuracy", "low", "high", "n"], curve),
+            "one sum": (["products", "sum", "register"], [[i, *p] for i, p in enumerate(sums)]),
+        }
+
+
+def _before(net: Network, name: str, images: np.ndarray) -> np.ndarray:
+    """Return what leaves a layer of the float network."""
+    stop = net.index(name) + 1
+    return net.run(images, 0, stop)
