@@ -107,11 +107,15 @@ def _best(
     Between two middles every magnitude goes to one level l: Σ a²y² − 2l Σ a²y + l² Σ a².
     """
     y = np.abs(in_scales(W, A, granularity)).ravel()
-    weight = np.broadcast_to(spread(A, granularity, W.shape), W.shape).ravel().astype(np.float64)
-    weight = (weight / max(weight.max(initial=0), 1e-300)) ** 2
-    order = np.argsort(y)
-    y, weight = y[order], weight[order]
-    sums = [np.concatenate([[0.0], np.cumsum(f)]) for f in (weight, weight * y)]
+    if A.size == 1:  # all weigh the same, and sorting is quicker than finding the order
+        y = np.sort(y)
+        sums = [np.arange(y.size + 1.0), np.concatenate([[0.0], np.cumsum(y)])]
+    else:
+        weight = np.broadcast_to(spread(A, granularity, W.shape), W.shape).ravel()
+        weight = (weight / max(float(weight.max(initial=0)), 1e-300)).astype(np.float64) ** 2
+        order = np.argsort(y)
+        y, weight = y[order], weight[order]
+        sums = [np.concatenate([[0.0], np.cumsum(f)]) for f in (weight, weight * y)]
     errors = []
     fractions = np.arange(1, _STEPS) / _STEPS
     for r in fractions:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qlab import core, metrics, plots
+from qlab import metrics, plots
 from qlab.live.figure import Figure
 from qlab.live.grids_state import GridsResult
 
@@ -86,7 +86,7 @@ def levels_figure(find: Find) -> Figure:
 
     def draw(r: GridsResult) -> None:
         plots.set_levels(art["after"], r.held, r.counts)
-        plots.set_number_line(art["levels"], core.levels(r.grid))
+        plots.set_number_line(art["levels"], r.drawn)
 
     return Figure(
         "levels",
@@ -130,7 +130,7 @@ def gaps_figure(find: Find) -> Figure:
         "The gap against the magnitude",
         size=(400, 260),
         build=build,
-        draw=lambda r: plots.set_gap_stairs(art["gaps"], core.levels(r.grid), 10.0 ** GAPS[0]),
+        draw=lambda r: plots.set_gap_stairs(art["gaps"], r.drawn, 10.0 ** GAPS[0]),
         key=lambda r: r.key,
         scene=lambda r: r.layer,
         stage=stage,

@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from qlab import core
-from qlab.core import Format, QuantSpec
+from qlab import codebooks, core
+from qlab.core import Format, Granularity, QuantSpec
+from qlab.live.grids_tables import NETWORK
 from qlab.live.offered import LAYERS
 from qlab.live.settings import Choice, Flag, Real, Whole
 from qlab.live.state import State
 
-NETWORK = "lenet_300_100"
-FORMATS = {
+INTEGERS = {
     "symmetric": "Integer, symmetric",
     "asymmetric": "Integer, asymmetric",
     "unsigned": "Integer, unsigned",
@@ -21,8 +21,33 @@ FORMATS = {
     "e5m2": "Float E5M2, 8 bits",
     "e2m1": "Float E2M1, 4 bits",
 }
+TABLES = {
+    "kmeans": "Table by k-means, exact",
+    "lloyd": "Table by Lloyd's k-means",
+    "nf4": "NormalFloat: NF4 and relatives",
+    "power_of_two": "Powers of two",
+    "apot": "Sums of powers of two, APoT",
+    "piecewise_linear": "Two slopes, fine and coarse",
+    "ternary": "Ternary, the optimum",
+    "twn": "Ternary, the rule of TWN",
+    "binary": "Binary, sign and mean (XNOR)",
+    "bnn": "Binary, the sign alone (BNN)",
+    "mxfp4": "MXFP4: E2M1, blocks of 32",
+    "mxfp6": "MXFP6: E2M3, blocks of 32",
+    "mxfp8": "MXFP8: E4M3, blocks of 32",
+}
+FORMATS = INTEGERS | TABLES
 FLOATS = {"e4m3": core.E4M3, "e5m2": core.E5M2, "e2m1": core.E2M1}
 ENDS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.34, 0.4, 0.5, 0.6, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
+ANY_BITS = {"kmeans", "lloyd", "nf4", "power_of_two", "apot", "piecewise_linear"}
+ANY_BLOCK = {"nf4", "power_of_two", "apot", "ternary", "twn", "binary"}
+BLOCKS: dict[str, Granularity] = {
+    "layer": core.PerTensor(),
+    "row": core.PerAxis(0),
+    "64": core.PerGroup(64),
+    "32": core.PerGroup(32),
+}
+IN = {"layer": "", "row": ", a scale a row", "64": ", blocks of 64", "32": ", blocks of 32"}
 
 
 class GridsState(State):
@@ -32,9 +57,29 @@ class GridsState(State):
         "asymmetric",
         FORMATS,
         label="Format",
-        help="What a code means: whole steps, whole steps of a power of two, or a float.",
+        help="What a code means: whole steps, a float, or a place in a table of levels.",
     )
     bits = Whole(4, 1, 16, label="Bits", help="b bits make 2^b codes.")
+    code_bits = Whole(
+        4, min(codebooks.BITS["kmeans"]) + 1, 6, label="Bits of a code", help="b bits: 2^b levels."
+    )
+    start = Choice(
+        "linear",
+        {
+            "linear": "Even steps",
+            "density": "Equal shares of the weights",
+            "random": "Weights by lot",
+        },
+        label="Start",
+        help="Where Lloyd's iterations begin decides where they end.",
+    )
+    block = Choice(
+        "layer",
+        {"layer": "The whole layer", "row": "Every output (row)"}
+        | {n: f"{n} neighbours" for n in ("64", "32")},
+        label="A scale for",
+        help="Smaller blocks have scales that fit better, and more of them.",
+    )
     fraction_bits = Whole(
         3, 0, 16, label="Fraction bits", help="n of Qm.n: the step is 2^(−n), the rest is range."
     )
@@ -69,9 +114,22 @@ class GridsState(State):
         help="Far from zero a logarithmic line is needed to see a float's levels.",
     )
 
+    def allowed(self, name: str) -> list[Any] | None:
+        """Two bits leave a grid of two slopes no coarse part."""
+        if name == "code_bits" and self.format == "piecewise_linear":
+            return [3, 4, 5, 6]
+        return None
+
     def used(self) -> set[str]:
         """Name the settings that mean something for the format."""
         always = {"format", "layer", "axis"}
+        if self.format in TABLES:
+            choices = {
+                "code_bits": self.format in ANY_BITS,
+                "start": self.format == "lloyd",
+                "block": self.format in ANY_BLOCK,
+            }
+            return always | {name for name, meant in choices.items() if meant}
         if self.format == "fixed":
             return always | {"bits", "fraction_bits"}
         if self.format in FLOATS:
@@ -80,7 +138,9 @@ class GridsState(State):
         return always | {"bits"} | ends
 
     def grid(self) -> Format:
-        """Return the format with its range, ready for ``core.round_to``."""
+        """Return an even grid or a float with its range, ready for ``core.round_to``."""
+        if self.format in TABLES:
+            raise ValueError(f"grid: an even grid or a float is expected, got {self.format!r}.")
         if self.format == "fixed":
             m = self.bits - 1 - self.fraction_bits
             return core.FixedPoint(integer_bits=m, fraction_bits=self.fraction_bits)
@@ -89,14 +149,6 @@ class GridsState(State):
             return plain.scaled_to(max(-self.low, self.high)) if self.scaled else plain
         return core.qparams_between(self.low, self.high, self.spec())
 
-    def spec(self) -> QuantSpec:
-        """Say which codes an integer format has."""
-        return QuantSpec(
-            bits=self.bits,
-            signed=self.format != "unsigned",
-            symmetric=self.format != "asymmetric",
-        )
-
     def words(self) -> str:
         """Name the grid as a table of results does.
 
@@ -104,7 +156,14 @@ class GridsState(State):
         --------
         >>> GridsState().words(), GridsState(format="e4m3").words()
         ('Integer, asymmetric, 4 bits, -0.5 to 0.5', 'Float E4M3')
+        >>> GridsState(format="nf4", block="64").words()
+        'NormalFloat: NF4 and relatives, 4 bits, blocks of 64'
         """
+        if self.format in TABLES:
+            used = self.used()
+            bits = f", {self.code_bits} bits" if "code_bits" in used else ""
+            start = f", start {self.start}" if "start" in used else ""
+            return FORMATS[self.format] + bits + start + (IN[self.block] if "block" in used else "")
         if self.format == "fixed":
             return f"Fixed point Q{self.bits - 1 - self.fraction_bits}.{self.fraction_bits}"
         if self.format in FLOATS:
@@ -114,17 +173,13 @@ class GridsState(State):
         to = ends.get(self.format, f"{self.low:g} to {self.high:g}")
         return f"{FORMATS[self.format]}, {self.bits} bits, {to}"
 
-    def code(self) -> str:
-        """Write the grid as the line of Python that makes it."""
-        if self.format == "fixed":
-            m, n = self.bits - 1 - self.fraction_bits, self.fraction_bits
-            return f"core.FixedPoint(integer_bits={m}, fraction_bits={n})"
-        if self.format in FLOATS:
-            plain = f"core.{self.format.upper()}"
-            return f"{plain}.scaled_to({max(-self.low, self.high)})" if self.scaled else plain
-        spec = self.spec()
-        words = f"bits={spec.bits}, signed={spec.signed}, symmetric={spec.symmetric}"
-        return f"core.qparams_between({self.low}, {self.high}, core.QuantSpec({words}))"
+    def spec(self) -> QuantSpec:
+        """Say which codes an integer format has."""
+        return QuantSpec(
+            bits=self.bits,
+            signed=self.format != "unsigned",
+            symmetric=self.format != "asymmetric",
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,7 +189,7 @@ class GridsResult:
     key: tuple[Any, ...]
     layer: str
     axis: str
-    grid: Format
+    grid: Format | np.ndarray  # or the levels of a table, of the widest block
     n: int  # weights of the layer
     bits: int
     levels: int  # different ones
@@ -144,8 +199,16 @@ class GridsResult:
     zeros: float
     clipped: float
     sqnr: float
+    side: int  # bytes of scales, zero point and table
+    total: int  # bytes, the codes too
+    blocks: int  # that have a scale of their own
     held: np.ndarray  # levels with weights on them, or fine bins of them
     counts: np.ndarray
     errors: np.ndarray  # of the drawn sample, absolute
     rms: np.ndarray  # of the error in each bin of weights; NaN where there are none
     beside: Any = None  # what stands in for the library, and is shown with this
+
+    @property
+    def drawn(self) -> np.ndarray:
+        """The levels that the pictures show."""
+        return self.grid if isinstance(self.grid, np.ndarray) else core.levels(self.grid)

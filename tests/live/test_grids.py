@@ -1,15 +1,17 @@
 """What the Grids instrument shows is what the library computes."""
 
+import functools
 import re
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from qlab import core, metrics, networks
-from qlab.live import Grids
+from qlab import codebooks, core, metrics, networks
+from qlab.live import Grids, grids_tables
 from qlab.live.grids_pictures import BINS
-from qlab.live.grids_state import FORMATS, GridsState
+from qlab.live.grids_placing import MOST_STEMS
+from qlab.live.grids_state import FORMATS, INTEGERS, TABLES, GridsState
 from tests.live.driving import (
     assert_control_moves_everything,
     assert_refuses_everything_hostile,
@@ -22,7 +24,14 @@ from tests.live.driving import (
 )
 
 TRAITS = list(GridsState.settings())
-NEEDS = {"fraction_bits": {"format": "fixed"}, "scaled": {"format": "e4m3"}}
+PRESET_SHIFTS = "Powers of two: more bits, hardly any better"
+NEEDS = {
+    "fraction_bits": {"format": "fixed"},
+    "scaled": {"format": "e4m3"},
+    "code_bits": {"format": "apot"},
+    "start": {"format": "lloyd", "code_bits": 6},
+    "block": {"format": "nf4"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +43,10 @@ def instrument():
 def grids(instrument):
     instrument.reset()
     return instrument
+
+
+def weights(s):
+    return networks.load("lenet_300_100").weights[s.layer]
 
 
 def by_library(s):
@@ -52,29 +65,87 @@ def by_library(s):
     return core.qparams_between(s.low, s.high, spec)
 
 
+@functools.cache
+def clustered(layer, kind, bits):
+    W = networks.load("lenet_300_100").weights[layer]
+    if kind == "kmeans":
+        return codebooks.kmeans(W, bits=bits)
+    return codebooks.lloyd(W, bits=bits, start=codebooks.STARTS[kind])
+
+
+def coded_by_library(s):
+    """The same table made by the library's own functions, none of them kept in a file."""
+    W, b = weights(s), s.code_bits
+    blocks = {
+        "layer": core.PerTensor(),
+        "row": core.PerAxis(0),
+        "64": core.PerGroup(64),
+        "32": core.PerGroup(32),
+    }[s.block]
+    match s.format:
+        case "kmeans":
+            return clustered(s.layer, "kmeans", b)
+        case "lloyd":
+            return clustered(s.layer, s.start, b)
+        case "nf4" | "power_of_two" | "apot":
+            return codebooks.METHODS[s.format](W, bits=b, granularity=blocks)
+        case "piecewise_linear":
+            return codebooks.piecewise_linear(W, bits=b)
+        case "ternary" | "twn":
+            return codebooks.METHODS[s.format](W, granularity=blocks)
+        case "binary":
+            return codebooks.xnor(W, granularity=blocks)
+        case "bnn":
+            return codebooks.bnn(W)
+    return codebooks.mx(W, bits=int(s.format[-1]))
+
+
+def placed_by_library(s):
+    """Levels, weights on them, and the numbers that only one of the two kinds has."""
+    W = weights(s).ravel()
+    if s.format not in TABLES:
+        grid = by_library(s)
+        levels = core.levels(grid)
+        bits = {"e4m3": 8, "e5m2": 8, "e2m1": 4}.get(s.format, s.bits)
+        bare = s.format == "fixed" or (s.format in ("e4m3", "e5m2", "e2m1") and not s.scaled)
+        side = 0 if bare else 4 + (-(-bits // 8) if s.format == "asymmetric" else 0)
+        numbers = {"codes": 2**bits, "gap_at_1": core.gap(grid, 1.0), "side": side}
+        numbers["clipped"] = np.mean((W < levels.min()) | (W > levels.max()))
+        numbers["bits_a_weight"] = 8 * (-(-W.size * bits // 8) + side) / W.size
+        return levels, core.round_to(W, grid), 1, numbers
+    coded = coded_by_library(s)
+    scale = np.ones((), np.float32) if coded.scale is None else coded.scale
+    own = core.spread(scale, coded.granularity, coded.codes.shape)
+    beyond = (weights(s) < coded.levels[0] * own) | (weights(s) > coded.levels[-1] * own)
+    numbers = {
+        "codes": 2**coded.bits,
+        "side": coded.bytes.scales + coded.bytes.levels,
+        "clipped": beyond.mean(),
+        "bits_a_weight": 8 * coded.bytes.total / W.size,
+    }
+    levels = np.unique(coded.levels) * scale.max()
+    return levels, coded.dequantize().ravel(), scale.size, numbers
+
+
 def assert_equals_library(grids):
     r, s = grids.result, grids.state
-    grid = by_library(s)
-    W = networks.load("lenet_300_100").weights[s.layer].ravel()
-    W_hat, levels = core.round_to(W, grid), core.levels(grid)
-    bits = {"e4m3": 8, "e5m2": 8, "e2m1": 4}.get(s.format, s.bits)
-    expected = {
-        "codes": 2**bits,
+    W = weights(s).ravel()
+    levels, W_hat, blocks, numbers = placed_by_library(s)
+    expected = numbers | {
         "levels": len(levels),
         "smallest": min((float(x) for x in levels if x > 0), default=np.inf),
         "largest": levels.max(),
-        "gap_at_1": core.gap(grid, 1.0),
         "zeros": np.mean(W_hat == 0),
-        "clipped": np.mean((W < levels.min()) | (W > levels.max())),
         "sqnr": metrics.sqnr(W, W_hat),
     }
     assert readings(grids) == pytest.approx(expected, rel=1e-12)  # a share summed another way
     pictures(grids)  # a kept frame moves no artist
     # the pictures' own data
     assert r.counts.sum() == W.size
-    if len(levels) <= 512:
+    held, counts = np.unique(W_hat, return_counts=True)
+    if blocks == 1 and len(levels) <= MOST_STEMS:
         assert_array_equal(r.held, levels)
-        held, counts = np.unique(W_hat, return_counts=True)
+    if blocks * len(levels) <= MOST_STEMS:
         assert_array_equal(r.held[r.counts > 0], held)
         assert_array_equal(r.counts[r.counts > 0], counts)
         stems = grids.figures["levels"].artists[0].get_xdata()[::3]
@@ -83,13 +154,14 @@ def assert_equals_library(grids):
     assert np.isin(ticks, levels.astype(float)).all()
     limit = 1.04 * np.abs(W).max() if s.axis == "linear" else 1e5
     inside = levels[np.abs(levels) <= limit]
-    assert len(ticks) > 0
+    assert len(ticks) > 0 or s.format == "bnn"  # whose levels lie outside
     if s.axis == "linear" and np.diff(levels).min() > 2 * limit / 600:  # no two on one place
         assert_array_equal(ticks, inside.astype(float))
     dots = grids.figures["errors"].artists[0]
-    assert np.isin(dots.get_xdata(), W).all()
-    sample = np.array(dots.get_xdata())
-    assert_array_equal(dots.get_ydata(), np.abs(core.round_to(sample, grid) - sample))
+    x = np.array(dots.get_xdata())
+    sample = grids.layers[s.layer].sample
+    assert_array_equal(x, W[sample])
+    assert_array_equal(dots.get_ydata(), np.abs(W_hat[sample] - x))
     total = np.nansum(r.rms**2 * np.bincount(grids.layers[s.layer].bins, minlength=BINS))
     assert total / W.size == pytest.approx(metrics.mse(W, W_hat), rel=1e-5)  # float32 errors
 
@@ -110,12 +182,41 @@ def test_every_control_moves_pictures_and_numbers_to_what_the_library_computes(g
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_control_works_in_every_format(grids, format):
     send(grids, "format", format)
-    for trait in TRAITS:
+    assert_equals_library(grids)
+    for trait in grids.state.used() - {"format"}:
         for value in stations(grids, trait):
             grids.reset()
-            grids.state.offer({"format": format, trait: value})
+            grids.state.offer({"format": format, "layer": "fc2", trait: value})
             assert_shown(grids)
             assert_equals_library(grids)
+
+
+def test_two_bits_leave_two_slopes_no_tail_and_the_page_says_so(grids):
+    send(grids, "format", "kmeans")
+    send(grids, "code_bits", 2)
+    send(grids, "format", "piecewise_linear")
+    assert (grids.state.code_bits, grids.result.levels) == (3, 7)
+    send(grids, "code_bits", 2)
+    assert grids.state.code_bits == 3
+    assert grids.message.startswith("code_bits: one of 3, 4, 5, 6 is expected here, got 2.")
+    grids.settle()  # what is computed ahead leaves 2 bits out
+    assert "computed" not in grids.message
+
+
+def test_the_kept_tables_are_those_that_the_library_computes():
+    W = networks.load("lenet_300_100").weights
+    for layer in W:
+        for kind in grids_tables.KINDS:
+            for bits in (2, 4, 6):
+                kept = grids_tables.table(W[layer], layer, kind, bits)
+                assert_array_equal(kept, clustered(layer, kind, bits).levels)
+
+
+def test_other_weights_than_the_kept_ones_get_a_table_of_their_own():
+    W = np.random.default_rng(0).normal(size=(8, 9)).astype(np.float32)
+    for kind in grids_tables.KINDS:
+        found = grids_tables.table(W, "fc1", kind, 2)
+        assert_array_equal(found, grids_tables.computed(W, kind, 2))
 
 
 def test_the_axis_moves_the_line_alone(grids):
@@ -132,7 +233,7 @@ def test_the_axis_moves_the_line_alone(grids):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_only_controls_that_mean_something_are_on_the_page(grids, format):
-    grids.reset()
+    grids.state.offer({"layer": "fc3"})
     send(grids, "format", format)
     used = {n for n, c in grids.controls.items() if c.layout.display != "none"}
     assert used == grids.state.used()
@@ -154,6 +255,19 @@ def test_only_controls_that_mean_something_are_on_the_page(grids, format):
         "format=e4m3",
         "format=e5m2&scaled=true&high=0.75",
         "format=e2m1&scaled=true&low=-2",
+        "format=kmeans&code_bits=5",
+        "format=lloyd&code_bits=6&start=random&layer=fc2",
+        "format=nf4&block=64&layer=fc2",
+        "format=power_of_two&block=row",
+        "format=apot&code_bits=6&layer=fc3",
+        "format=piecewise_linear&code_bits=5&layer=fc2",
+        "format=ternary&block=32&layer=fc3",
+        "format=twn",
+        "format=binary&block=row&layer=fc2",
+        "format=bnn&layer=fc3",
+        "format=mxfp4&layer=fc2",
+        "format=mxfp6&layer=fc3",
+        "format=mxfp8&layer=fc2",
     ],
 )
 def test_copied_code_prints_the_same_numbers(grids, settings):
@@ -163,7 +277,7 @@ def test_copied_code_prints_the_same_numbers(grids, settings):
     assert set(printed) == set(grids.values)
     for name, number in printed.items():
         assert number == pytest.approx(float(grids.values[name].value), rel=1e-12)
-    assert len(grids.code().strip().splitlines()) <= 12
+    assert len(grids.code().strip().splitlines()) <= 14
 
 
 def test_presets_teach_something_that_is_so(grids):
@@ -199,6 +313,29 @@ def test_presets_teach_something_that_is_so(grids):
     W = networks.load("lenet_300_100").weights["fc1"]
     assert r["No sign, no negative weights"].clipped == np.mean(W < 0)
 
+    def other(name, **settings):
+        grids.choose(next(p for p in grids.PRESETS if p.name == name))
+        assert grids.state.offer(settings) == []
+        return grids.result
+
+    made = r["A table made for these weights"]
+    even = {"format": "symmetric", "bits": 4, "low": -0.34, "high": 0.34}
+    assert made.sqnr > other("A table made for these weights", **even).sqnr + 8.5
+    assert made.side == 64
+    stuck = r["Lloyd's iterations got stuck"]
+    assert other("Lloyd's iterations got stuck", format="kmeans").sqnr > stuck.sqnr + 2
+    assert other("Lloyd's iterations got stuck", start="density").sqnr > stuck.sqnr + 0.5
+    assert r["NF4, as it is used"].total * 8 / W.size == pytest.approx(4.5, abs=0.05)
+    assert other("NF4, as it is used", block="row").total * 8 / W.size < 4.05
+    shifts = r[PRESET_SHIFTS]
+    assert shifts.sqnr < other(PRESET_SHIFTS, code_bits=4).sqnr + 0.5
+    assert other(PRESET_SHIFTS, format="apot").sqnr > shifts.sqnr + 10
+    rule = r["Three values"]
+    assert 0 < other("Three values", format="ternary").sqnr - rule.sqnr < 0.3
+    one = r["One bit"]
+    assert (one.zeros, one.levels) == (0, 2)
+    assert other("One bit", format="bnn").sqnr < 0 < one.sqnr
+
 
 def test_a_grid_that_ends_before_1_says_so(grids):
     assert grids.values["gap_at_1"].text == "∞"
@@ -218,7 +355,7 @@ def nearest(x, levels):
     return levels[np.abs(x[..., None] - levels).argmin(axis=-1)]
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", [*INTEGERS, "kmeans", "apot", "power_of_two", "ternary", "bnn"])
 def test_a_right_function_in_the_place_of_the_librarys_makes_no_difference(grids, format):
     grids.state.offer({"format": format, "layer": "fc2"})
     standing = grids.stand_in("grids.nearest_level", nearest)
@@ -291,6 +428,59 @@ def test_a_function_rests_where_it_has_nothing_to_do(grids):
         assert "256 levels" in standing.note and not standing.works
     finally:
         grids.stand_in("grids.nearest_level", None)
+
+
+def assign(x, levels):
+    return np.abs(x[..., None] - levels).argmin(axis=-1)
+
+
+def rule(W):
+    size = np.abs(W)
+    kept = size > 0.7 * size.mean()
+    return np.sign(W) * kept * size[kept].mean()
+
+
+@pytest.mark.parametrize("format", ["kmeans", "lloyd", "piecewise_linear", "binary"])
+def test_right_codes_make_no_difference(grids, format):
+    grids.state.offer({"format": format, "layer": "fc3"})
+    standing = grids.stand_in("codebooks.assign", assign)
+    try:
+        assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
+        standing = grids.stand_in("codebooks.assign", lambda x, levels: assign(x, levels[:2]))
+        assert standing.difference is not None or format == "binary"
+        standing = grids.stand_in("codebooks.assign", lambda x, levels: assign(x, levels) + 99)
+        assert re.search(r"codes 99 … \d+; a table of \d+ levels has 0 …", standing.trouble)
+        standing = grids.stand_in("codebooks.assign", lambda x, levels: assign(x, levels) * 1.0)
+        assert "whole numbers" in standing.trouble
+    finally:
+        grids.stand_in("codebooks.assign", None)
+
+
+def test_twns_rule_by_hand_makes_no_difference_and_a_wrong_one_does(grids):
+    grids.state.offer({"format": "twn"})
+    standing = grids.stand_in("codebooks.ternary", rule)
+    try:
+        assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
+        standing = grids.stand_in("codebooks.ternary", lambda W: np.sign(W) * np.abs(W).mean())
+        assert standing.difference.count > 0.4 * standing.difference.of
+        assert "yours: 0.00 %" in grids.values["zeros"].note
+        send(grids, "block", "row")
+        assert "one scale for the whole layer" in standing.note and not standing.works
+        send(grids, "format", "kmeans")
+        assert not standing.works
+    finally:
+        grids.stand_in("codebooks.ternary", None)
+
+
+@pytest.mark.parametrize("settings", ["format=nf4&block=64", "format=twn", "format=symmetric"])
+def test_codes_rest_where_there_is_no_one_table(grids, settings):
+    assert grids.state.from_query(settings) == []
+    standing = grids.stand_in("codebooks.assign", assign)
+    try:
+        assert standing.note.startswith("Your function is for") or not standing.works
+        assert not standing.works
+    finally:
+        grids.stand_in("codebooks.assign", None)
 
 
 def test_hostile_messages_are_refused_and_controls_live(grids):
