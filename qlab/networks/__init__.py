@@ -40,6 +40,7 @@ from qlab.networks.criteria import (
     output_error,
 )
 from qlab.networks.dynamic import DynamicQuantize, dynamic_ranges, quantize_dynamically
+from qlab.networks.equalizing import equalize
 from qlab.networks.files import read, save
 from qlab.networks.hessian import Trace, hessian_sensitivity, last_layer_trace
 from qlab.networks.integer import Counts, IntegerNetwork
@@ -86,6 +87,7 @@ from qlab.networks.students import (
 )
 from qlab.networks.summary import Row, Summary
 from qlab.networks.trained import card, load, names
+from qlab.networks.whole import quantize_whole
 
 __all__ = [
     "ARCHITECTURES",
@@ -134,6 +136,7 @@ __all__ = [
     "divergence",
     "dynamic_ranges",
     "error_rate",
+    "equalize",
     "exact",
     "fake_quantize_inputs",
     "fewest_bytes",
@@ -158,6 +161,7 @@ __all__ = [
     "quantize_dynamically",
     "quantize_mixed",
     "quantize_weights",
+    "quantize_whole",
     "quantized_table",
     "read",
     "read_packed",
