@@ -75,6 +75,7 @@ class Grids(Instrument):
             clipped=place.clipped,
             sqnr=metrics.sqnr(W, W_hat),
             side=place.side,
+            words=place.beside,
             total=packed_bytes(W.size, place.bits) + place.side,
             blocks=place.blocks,
             held=held,
@@ -117,7 +118,7 @@ class Grids(Instrument):
             )
         for name, label, value, form, note in (
             ("sqnr", f"SQNR, weights of {r.layer}", r.sqnr, "decibel", ""),
-            ("side", "Beside the codes", r.side, "bytes", _side(r)),
+            ("side", "Beside the codes", r.side, "bytes", r.words),
             ("bits_a_weight", "Bits a weight, all told", 8 * r.total / r.n, "plain", ""),
         ):
             yield Value(name=name, label=label, value=value, source="derived", form=form, note=note)
@@ -169,9 +170,3 @@ def _why(r: GridsResult) -> str:
 
 def _beyond(r: GridsResult) -> str:
     return "" if np.isfinite(r.gap_at_1) else f"the grid ends at {r.largest:.3g}"
-
-
-def _side(r: GridsResult) -> str:
-    if not r.side:
-        return ""
-    return f"{r.blocks:,} scales" if r.blocks > 1 else "scale, zero point, table"

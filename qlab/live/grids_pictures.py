@@ -100,7 +100,8 @@ def levels_figure(find: Find) -> Figure:
         caption=swatch(plots.style.BEFORE)
         + "the float weights &ensp; "
         + swatch(plots.style.AFTER, thin=True)
-        + "a stem a level that holds weights; below, a tick for every level of the grid",
+        + "a stem a level that holds weights; below, a tick for every level of the grid "
+        "(where blocks have scales, of the widest block)",
         describe=lambda r: (
             f"{r.levels} levels up to {r.largest:.3g}; the weights of {r.layer} stand on "
             f"{np.count_nonzero(r.counts)} of them."

@@ -27,7 +27,8 @@ class Placed:
     held: np.ndarray  # levels with how many weights they hold, or fine bins of them
     counts: np.ndarray
     clipped: float
-    side: int
+    side: int  # bytes beside the codes
+    beside: str  # what they are
     blocks: int
 
 
@@ -51,6 +52,7 @@ def placed(
         counts=counts,
         clipped=float(((W < levels[0]) | (W > levels[-1])).mean()),
         side=side_bytes(s),
+        beside={0: "", 4: "a scale"}.get(side_bytes(s), "a scale, a zero point"),
         blocks=1,
     )
 
@@ -100,8 +102,16 @@ def _on_table(s: GridsState, W: np.ndarray, limit: float) -> Generator[None, Non
         counts=counts,
         clipped=float(outside.mean()),
         side=code.bytes.total - code.bytes.codes,
+        beside=_beside(code),
         blocks=1 if code.scale is None else blocks,
     )
+
+
+def _beside(code: Coded) -> str:
+    scales = 0 if code.scale is None else code.scale.size
+    table = code.bytes.levels // 4
+    said = {0: "", 1: "a scale"}.get(scales, f"{scales:,} scales")
+    return ", ".join(filter(None, [said, {0: "", 1: "a breakpoint"}.get(table, "the table")]))
 
 
 def binned(W_hat: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ INTEGERS = {
 TABLES = {
     "kmeans": "Table by k-means, exact",
     "lloyd": "Table by Lloyd's k-means",
-    "nf4": "NormalFloat: NF4 and relatives",
+    "nf4": "NormalFloat (NF4)",
     "power_of_two": "Powers of two",
     "apot": "Sums of powers of two, APoT",
     "piecewise_linear": "Two slopes, fine and coarse",
@@ -157,7 +157,7 @@ class GridsState(State):
         >>> GridsState().words(), GridsState(format="e4m3").words()
         ('Integer, asymmetric, 4 bits, -0.5 to 0.5', 'Float E4M3')
         >>> GridsState(format="nf4", block="64").words()
-        'NormalFloat: NF4 and relatives, 4 bits, blocks of 64'
+        'NormalFloat (NF4), 4 bits, blocks of 64'
         """
         if self.format in TABLES:
             used = self.used()
@@ -200,6 +200,7 @@ class GridsResult:
     clipped: float
     sqnr: float
     side: int  # bytes of scales, zero point and table
+    words: str  # which of these
     total: int  # bytes, the codes too
     blocks: int  # that have a scale of their own
     held: np.ndarray  # levels with weights on them, or fine bins of them
