@@ -71,6 +71,7 @@ __all__ = [
 ]
 
 _INSTRUMENTS = {
+    "Allocate": "allocate",
     "Calibrate": "calibrate",
     "Distil": "distill",
     "Grids": "grids",

@@ -36,7 +36,20 @@ class Microscope(Instrument):
     )
     STATE = MicroscopeState
     SPOKEN = ("value", "code", "value_back", "error_in_steps")
-    BELOW = ("x", "product", "product_back", "share", "sum", "sum_back", "sum_change")
+    BELOW = (
+        "sqnr_layer",
+        "narrowest",
+        "widest",
+        "bytes",
+        "bits_per_weight",
+        "x",
+        "product",
+        "product_back",
+        "share",
+        "sum",
+        "sum_back",
+        "sum_change",
+    )
     STAND_INS = {  # noqa: RUF012
         "granularity.fake_quantize_groups": "qlab.live.microscope_standin:MicroscopeStandIn",
         "granularity.group_scales": "qlab.live.microscope_standin:MicroscopeStandIn",
@@ -81,8 +94,8 @@ class Microscope(Instrument):
         block_sqnr = metrics.sqnr(W.ravel()[own], W_hat.ravel()[own])
         yield
         x, place = inputs(s.network, s.layer, s.row, s.image)
-        sums = _running(on.bias[s.row], W[i], x)
-        back_sums = _running(on.bias[s.row], W_hat[i], x)
+        sums = _running(float(on.bias[s.row]), W[i], x)
+        back_sums = _running(float(on.bias[s.row]), W_hat[i], x)
         yield
         side = _side_bytes(spec, on.tensor.shape)
         whole = None
@@ -254,7 +267,7 @@ for name, value in dict(value=w, scale=s, zero_point=zero_point[i, j], code=q[i,
         ]
         rows = [] if r.whole is None else np.stack([r.whole.own, r.whole.low, r.whole.high], 1)
         return {
-            f"cells, {r.show}": (["row", "column", "value"], cells),
+            f"cells ({r.show})": (["row", "column", "value"], cells),
             "scales over that of the layer": (
                 ["row", "for itself", "least used", "greatest used"],
                 [[k, *map(float, row)] for k, row in enumerate(rows)],
@@ -264,7 +277,7 @@ for name, value in dict(value=w, scale=s, zero_point=zero_point[i, j], code=q[i,
 
 def _running(bias: float, w: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Sum from the bias on, product by product."""
-    return float(bias) + np.concatenate([[0.0], np.cumsum(w.astype(np.float64) * x)])
+    return bias + np.concatenate([[0.0], np.cumsum(w.astype(np.float64) * x)])
 
 
 def _side_bytes(spec: core.QuantSpec, shape: tuple[int, ...]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from qlab import plots
 from qlab.core import PerTensor
@@ -13,7 +14,7 @@ from qlab.live.microscope_slide import SIDE, TALL, WIDE, Slide, slide
 from qlab.live.microscope_state import SHOWN, MicroscopeResult
 from qlab.plots.style import AFTER, BEFORE, BLUE, GREY, INK, NOW, TEXT, VERMILLION
 
-LEFT, BELOW = 42, 34  # pixels beside and below the cells
+LEFT, BELOW = 50, 34  # pixels beside and below the cells
 MARGIN = 10  # above them
 READ = 30  # pixels of a cell in which a number can be read
 WRITTEN = 25  # cells with numbers, at most
@@ -85,7 +86,7 @@ def cells_figure(choose: Callable[[int, int], None]) -> Figure:
         scene=lambda r: (r.network, r.layer, slide(r.network, r.layer).window_of(r.row, r.column)),
         stage=stage,
         on_pick=pick,
-        caption="Click a cell. "
+        caption="Click a cell, or set row and column. "
         + swatch(BLUE)
         + "negative &ensp; "
         + swatch(VERMILLION)
@@ -184,9 +185,10 @@ def scales_figure(choose: Callable[[MicroscopeResult, int], None]) -> Figure:
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = plots.style.dress(
-            figure.add_axes((0.13, 0.17, 0.85, 0.8)), "row", "scale, the layer's = 1"
+            figure.add_axes((0.13, 0.17, 0.83, 0.8)), "row", "scale, the layer's = 1"
         )
         ax.set_ylim(0, TOP)
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         ax.axhline(1.0, color=GREY, lw=0.9, ls=(0, (4, 3)))
         art["own"] = ax.stairs([0.0], [0.0, 1.0], fill=True, fc=BEFORE, lw=0)
         art["held"] = ax.stairs([0.0], [0.0, 1.0], fill=True, fc=AFTER, ec=AFTER, lw=1.2)
@@ -244,7 +246,7 @@ def sums_figure(choose: Callable[[MicroscopeResult, int], None]) -> Figure:
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = plots.style.dress(
-            figure.add_axes((0.13, 0.17, 0.85, 0.8)), "column", "sum so far"
+            figure.add_axes((0.13, 0.17, 0.83, 0.8)), "column", "sum so far"
         )
         ax.axhline(0.0, color=GREY, lw=0.9)
         (art["float"],) = ax.plot([], [], color="#8a949d", lw=3.6)

@@ -83,12 +83,14 @@ class MicroscopeState(State):
     show = Choice("codes", SHOWN, label="Colours show", help="What the colour of a cell means.")
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are there, and the layers that the network has."""
+        """Offer the networks that are there, their layers, and these layers' weights."""
         if name == "network":
             return available()
         if name == "layer":
             with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
                 return list(networks.load(self.network).weights)
+        if name in ("row", "column"):
+            return list(range(self.shape()[name == "column"]))
         return None
 
     def shape(self) -> tuple[int, int]:
@@ -98,17 +100,16 @@ class MicroscopeState(State):
             return shape[0], int(np.prod(shape[1:]))
         return MOST_ROWS, MOST_COLUMNS
 
-    def _settle(self, sentences: list[str]) -> None:
-        super()._settle(sentences)
-        asked = set(self._held or ())  # a smaller layer moves what nobody asked for, in silence
-        for name, count in zip(("row", "column"), self.shape(), strict=True):
-            if (got := getattr(self, name)) >= count:
-                setattr(self, name, count - 1)
-                if name in asked:
-                    sentences.append(
-                        f"{name}: a whole number from 0 to {count - 1} is expected in "
-                        f"{self.layer}, got {got}. It becomes {count - 1}."
-                    )
+    def _fall_back(self, name: str, allowed: list[Any], sentences: list[str]) -> None:
+        if name not in ("row", "column"):
+            return super()._fall_back(name, allowed, sentences)
+        got, last = getattr(self, name), allowed[-1]
+        if name in (self._held or ()):  # a smaller layer moves in silence what nobody asked for
+            sentences.append(
+                f"{name}: a whole number from 0 to {last} is expected in {self.layer}, got {got}. "
+                f"It becomes {last}."
+            )
+        setattr(self, name, last)
 
     def spec(self, granularity: Granularity | None = None) -> QuantSpec:
         """Say what the weights are quantized to."""

@@ -130,12 +130,16 @@ class State(tl.HasTraits):
         for name in self.settings():
             allowed = self.allowed(name)
             if allowed is not None and getattr(self, name) not in allowed:
-                got = getattr(self, name)
-                setattr(self, name, allowed[0])
-                sentences.append(
-                    f"{name}: one of {', '.join(map(str, allowed))} is expected here, "
-                    f"got {quoted(got)}. It becomes {allowed[0]}."
-                )
+                self._fall_back(name, allowed, sentences)
+
+    def _fall_back(self, name: str, allowed: list[Any], sentences: list[str]) -> None:
+        """Leave a value that stopped making sense; override where another one lies nearer."""
+        got = getattr(self, name)
+        setattr(self, name, allowed[0])
+        sentences.append(
+            f"{name}: one of {', '.join(map(str, allowed))} is expected here, "
+            f"got {quoted(got)}. It becomes {allowed[0]}."
+        )
 
     @contextmanager
     def _one_call(self) -> Iterator[None]:

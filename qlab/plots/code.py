@@ -121,8 +121,9 @@ def set_nearby(
 class Bits:
     """The artists of one code; ``set_bits`` fills them."""
 
+    cover: Rectangle
     boxes: Line2D
-    sign: Line2D
+    sign: Text
     ones: Line2D
     noughts: Line2D
     sum: Text
@@ -130,7 +131,7 @@ class Bits:
     @property
     def artists(self) -> tuple[Artist, ...]:
         """All of them, in drawing order."""
-        return (self.boxes, self.sign, self.ones, self.noughts, self.sum)
+        return (self.cover, self.boxes, self.sign, self.ones, self.noughts, self.sum)
 
 
 def bits(ax: Axes) -> Bits:
@@ -149,17 +150,17 @@ def bits(ax: Axes) -> Bits:
     ax.set_axis_off()
     ax.set(xlim=(-0.3, MOST_BITS + 0.3), ylim=(-1.1, 2.0))
     for power in range(MOST_BITS):
-        worth = f"{2**power}" if power < PLAIN else f"2{str(power).translate(_RAISED)}"
-        middle = MOST_BITS - power - 0.5
-        ax.text(middle, 1.2, worth, ha="center", va="bottom", color=GREY, fontsize=TEXT - 2)
+        middle, size = MOST_BITS - power - 0.5, TEXT - 2
+        ax.text(middle, 1.2, _worth(power), ha="center", va="bottom", color=GREY, fontsize=size)
     (boxes,) = ax.plot([], [], color=GREY, lw=1.0)
-    (sign,) = ax.plot([], [], color=INK, lw=1.6)
+    cover = ax.add_patch(Rectangle((-0.3, 1.05), 0, 0.95, fc="white", lw=0))  # no such bits
+    sign = ax.text(0, 1.2, "", ha="center", va="bottom", color=INK, fontsize=TEXT - 1.5)
     ones, noughts = (
         ax.plot([], [], ls="none", marker=digit, ms=8.5, color=color, mew=0.4)[0]
         for digit, color in (("$1$", AFTER), ("$0$", INK))
     )
-    total = ax.text(MOST_BITS / 2, -0.28, "", ha="center", va="top", color=INK, fontsize=TEXT)
-    return Bits(boxes, sign, ones, noughts, total)
+    total = ax.text(MOST_BITS, -0.28, "", ha="right", va="top", color=INK, fontsize=TEXT)
+    return Bits(cover, boxes, sign, ones, noughts, total)
 
 
 def set_bits(drawn: Bits, digits: Bool[np.ndarray, " count"], words: str) -> None:
@@ -190,5 +191,11 @@ def set_bits(drawn: Bits, digits: Bool[np.ndarray, " count"], words: str) -> Non
     middle = edges[:-1] + 0.5
     for line, held in ((drawn.ones, digits), (drawn.noughts, ~digits)):
         line.set_data(middle[held], np.full(np.count_nonzero(held), 0.5))
-    drawn.sign.set_data([edges[0] - 0.12, edges[0] + 0.12], [1.42, 1.42])
+    drawn.cover.set_width(edges[1] + 0.3)  # the first bit's worth is written anew
+    drawn.sign.set_x(edges[0] + 0.5)
+    drawn.sign.set_text("−" + _worth(count - 1))
     drawn.sum.set_text(words)
+
+
+def _worth(power: int) -> str:
+    return f"{2**power}" if power < PLAIN else f"2{str(power).translate(_RAISED)}"

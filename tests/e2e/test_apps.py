@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
-from qlab.live import Calibrate, Distil, Grids, Instrument, Integer, Prune, Quantize
+from qlab.live import Calibrate, Distil, Grids, Instrument, Integer, Microscope, Prune, Quantize
 from qlab.live.settings import Choice, Flag, Real, Whole
 from tests.e2e.conftest import Visit
 from tests.e2e.harness import ROOT, App, Server, until
@@ -25,6 +25,7 @@ APPS: dict[str, type[Instrument]] = {
     "prune": Prune,
     "distill": Distil,
     "grids": Grids,
+    "microscope": Microscope,
     "integer": Integer,
     "calibrate": Calibrate,
 }
@@ -35,6 +36,7 @@ SLIDERS = {
 ABOUT_TRAINING = {"epochs"}  # settings of a training to come: they move no picture and no number
 FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature", "grids": "bits"}
 FIRST |= {"calibrate": "bits"}
+FIRST |= {"microscope": "bits"}
 FIRST |= {"integer": "accumulator_bits"}
 NEEDS = {  # controls that are on the page only beside another setting
     ("grids", "fraction_bits"): "format=fixed",
