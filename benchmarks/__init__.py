@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 __all__ = ["MODULES", "cell", "table"]
 
 MODULES = (
+    "sqnr",
     "inference",
     "codebooks",
     "gptq",

@@ -1,4 +1,6 @@
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,3 +134,32 @@ def test_a_file_keeps_how_ranges_are_found_and_refuses_a_method_it_cannot_name(
 def test_no_images_come_out_as_none() -> None:
     net = quantize_dynamically(build("mlp_784_128_10", np.random.default_rng(0)), BATCH)
     assert net.predict(np.zeros((0, 1, 28, 28), np.float32)).shape == (0, 10)
+
+
+def test_onnx_runtime_finds_the_same_codes_scale_and_zero_point() -> None:
+    """DynamicQuantizeLinear: uint8, a range widened to hold 0, ties to even."""
+    nodes = [onnx.helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "s", "z"])]
+    info = onnx.helper.make_tensor_value_info
+    into = [info("x", onnx.TensorProto.FLOAT, [None])]
+    kinds = (onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT, onnx.TensorProto.UINT8)
+    out = [
+        onnx.helper.make_tensor_value_info(n, k, None) for n, k in zip("qsz", kinds, strict=True)
+    ]
+    opset = [onnx.helper.make_opsetid("", 11)]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(nodes, "dynamic", into, out), opset_imports=opset, ir_version=8
+    )
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(rng.uniform(-3, 3), rng.uniform(0.1, 9), 257).astype(np.float32)
+        q, scale, zero_point = session.run(None, {"x": x})
+        ours = DynamicQuantize("d", BATCH).qparams(x)
+        assert ours.scale.item() == pytest.approx(float(scale), rel=4 * 2.0**-24)
+        assert ours.zero_point == zero_point
+        codes = core.quantize(x, ours)
+        tie = np.abs(np.abs(x / scale - np.floor(x / scale)) - 0.5) < 1e-4  # 1/s rounds elsewhere
+        np.testing.assert_array_equal(codes[~tie], q[~tie])
+        assert np.abs(codes - q.astype(int)).max() <= 1
