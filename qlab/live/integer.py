@@ -234,6 +234,7 @@ class Integer(Instrument):
         self.evaluation, self.arithmetic = Evaluation(), Arithmetic()
         self.tallies: dict[Any, Tally] = {}
         self.five = ipw.HTML()
+        self.five.add_class("qlab-five")
         networks.load(self.state.network)
         return [running_figure(), gauge_figure(), logits_figure(), curve_figure(self._known)]
 
