@@ -41,7 +41,8 @@ class Value:
         One of the words of ``MARKS``.
     form
         "percent", "points" (signed percentage points), "bytes", "count", "ratio",
-        "decibel", "milliseconds", "plain" (six figures) or "number" (three).
+        "decibel", "milliseconds", "plain" (six figures), "number" (three) or "coming" (none
+        yet: it is being measured).
     note
         A few words after it, for instance "within noise".
     """
@@ -139,6 +140,8 @@ def written(value: float | int, form: str, unit: bool = True) -> str:
     >>> written(7.9995, "ratio"), written(float("inf"), "decibel"), written(3.2e-5, "number")
     ('8.00 ×', '∞ dB', '3.20e-05')
     """
+    if form == "coming":
+        return "being measured …"
     figures, name = {
         "percent": (f"{100 * value:.2f}", " %"),
         "points": (f"{100 * value:+.2f}", " points"),

@@ -35,7 +35,7 @@ class Pareto:
         return (self.limit, self.front, *self.kinds.values(), self.bar, self.hollow, self.solid)
 
 
-def pareto(ax: Axes, marks: Mapping[str, tuple[str, str]]) -> Pareto:
+def pareto(ax: Axes, marks: Mapping[str, tuple[str, str, float | int, bool]]) -> Pareto:
     """Prepare an empty picture.
 
     Parameters
@@ -43,7 +43,8 @@ def pareto(ax: Axes, marks: Mapping[str, tuple[str, str]]) -> Pareto:
     ax
         Drawn on in place.
     marks
-        Of each kind of points: matplotlib's marker and a colour.
+        Of each kind of points: matplotlib's marker, a colour, its size, and whether it is filled;
+        outlines of other sizes show that several points are one.
 
     Returns
     -------
@@ -52,10 +53,10 @@ def pareto(ax: Axes, marks: Mapping[str, tuple[str, str]]) -> Pareto:
     """
     (front,) = ax.plot([], [], color=INK, lw=1.1, drawstyle="steps-post")
     limit = ax.axvline(1.0, color=GREY, lw=1.2, ls=(0, (4, 3)))
-    kinds = {
-        name: ax.plot([], [], mark, color=color, ms=6.5, mec="white", mew=0.7, ls="none")[0]
-        for name, (mark, color) in marks.items()
-    }
+    kinds = {}
+    for name, (mark, color, size, filled) in marks.items():
+        look = {"mfc": color, "mew": 0.0} if filled else {"mfc": "none", "mew": 1.6}
+        (kinds[name],) = ax.plot([], [], mark, mec=color, ms=size, ls="none", **look)
     (hollow,) = ax.plot([], [], "o", mfc="none", mec=NOW, ms=11, mew=2.0, ls="none")
     (solid,) = ax.plot([], [], "o", color=NOW, ms=4, ls="none")
     bar = LineCollection([], colors=NOW, linewidths=1.2)
@@ -63,7 +64,13 @@ def pareto(ax: Axes, marks: Mapping[str, tuple[str, str]]) -> Pareto:
     return Pareto(kinds, front, limit, hollow, solid, bar)
 
 
-def cost_axis(ax: Axes, low: float, high: float, ticks: Sequence[float], name: str) -> None:
+def cost_axis(
+    ax: Axes,
+    low: float | int,
+    high: float | int,
+    ticks: Sequence[float | int],
+    name: str,
+) -> None:
     """Make the x axis logarithmic, with a few whole numbers named.
 
     Parameters
@@ -96,7 +103,7 @@ def set_pareto(
     drawn: Pareto,
     points: Mapping[str, Float[np.ndarray, "n 2"]],
     front: Float[np.ndarray, "m 2"],
-    limit: float,
+    limit: float | int,
     now: tuple[float, float, float, float],
     measured: bool,
 ) -> None:
@@ -120,7 +127,7 @@ def set_pareto(
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> drawn = pareto(Figure().add_subplot(), {"mine": ("o", "black")})
+    >>> drawn = pareto(Figure().add_subplot(), {"mine": ("o", "black", 6, True)})
     >>> some = np.array([[1.0, 90.0], [2.0, 95.0]])
     >>> set_pareto(drawn, {"mine": some}, some, 1.5, (2.0, 95.0, 94.0, 96.0), True)
     >>> drawn.kinds["mine"].get_xdata(), drawn.limit.get_xdata(), drawn.solid.get_xdata()

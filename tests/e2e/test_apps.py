@@ -15,7 +15,17 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
-from qlab.live import Calibrate, Distil, Grids, Instrument, Integer, Microscope, Prune, Quantize
+from qlab.live import (
+    Allocate,
+    Calibrate,
+    Distil,
+    Grids,
+    Instrument,
+    Integer,
+    Microscope,
+    Prune,
+    Quantize,
+)
 from qlab.live.settings import Choice, Flag, Real, Whole
 from tests.e2e.conftest import Visit
 from tests.e2e.harness import ROOT, App, Server, until
@@ -25,6 +35,7 @@ APPS: dict[str, type[Instrument]] = {
     "prune": Prune,
     "distill": Distil,
     "grids": Grids,
+    "allocate": Allocate,
     "microscope": Microscope,
     "integer": Integer,
     "calibrate": Calibrate,
@@ -38,8 +49,11 @@ FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature", "gri
 FIRST |= {"calibrate": "bits"}
 FIRST |= {"microscope": "bits"}
 FIRST |= {"integer": "accumulator_bits"}
+FIRST |= {"allocate": "bits_fc1"}
 NEEDS = {  # controls that are on the page only beside another setting
     ("grids", "fraction_bits"): "format=fixed",
+    ("allocate", "bits_conv1"): "network=lenet_5",
+    ("allocate", "bits_conv2"): "network=lenet_5",
     ("grids", "scaled"): "format=e4m3",
     ("integer", "overflow"): "accumulator_bits=16",  # at 24 bits nothing overflows
     ("grids", "code_bits"): "format=kmeans",

@@ -59,5 +59,5 @@ def test_what_has_no_trace_is_refused() -> None:
 
 @pytest.mark.parametrize("numbers", [(np.nan, 3, 0.0), (1.0, 0, 0.0), (1.0, 3, -1.0)])
 def test_a_trace_that_is_none_is_refused(numbers) -> None:
-    with pytest.raises(ValueError, match="^Trace: "):
+    with pytest.raises(ValueError, match=r"^Trace: "):
         Trace(*numbers)

@@ -11,7 +11,17 @@ import pytest
 
 from qlab.course.books import points
 from qlab.course.exercises import all_exercises
-from qlab.live import Calibrate, Distil, Grids, Instrument, Integer, Microscope, Prune, Quantize
+from qlab.live import (
+    Allocate,
+    Calibrate,
+    Distil,
+    Grids,
+    Instrument,
+    Integer,
+    Microscope,
+    Prune,
+    Quantize,
+)
 from tests.repository import teaching
 from tests.repository.tree import ROOT
 
@@ -19,6 +29,7 @@ INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil, "grids":
 INSTRUMENTS["calibrate"] = Calibrate
 INSTRUMENTS["integer"] = Integer
 INSTRUMENTS["microscope"] = Microscope
+INSTRUMENTS["allocate"] = Allocate
 INSTRUMENTS["distil"] = Distil  # the class; the app is distill.ipynb
 SECTIONS = ["Plan", "Prepare", "On the projector", "Misconceptions", "Discussion", "Exercises"]
 SECTIONS += ["Rubric"]
