@@ -133,7 +133,7 @@ class App:
         if host := urlsplit(url).hostname:
             self.hosts.add(host)
 
-    def open(self, name: str, query: str = "", *, wait: str = ".noUi-handle") -> "App":
+    def open(self, name: str, query: str = "", *, wait: str = ".noUi-handle:visible") -> "App":
         """Open an app by its name and wait for its first slider (or for another selector)."""
         url = f"{self.server.address}voila/render/{name}.ipynb{'?' if query else ''}{query}"
         self.page.goto(url, wait_until="commit")

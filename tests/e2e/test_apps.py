@@ -256,7 +256,7 @@ def test_a_copied_link_opens_what_was_set_and_reloading_keeps_it(visit: Visit, n
     assert until(lambda: app.page.url == link, what="the address is the link")
     expected = settings(app)[1:], numbers(app).keys()
     app.page.reload()
-    app.page.wait_for_selector(".noUi-handle")
+    app.page.wait_for_selector(".noUi-handle:visible")
     until(lambda: (settings(app)[1:], numbers(app).keys()) == expected, what="kept by reload")
     other = visit(name, urlsplit(link).query)
     until(lambda: (settings(other)[1:], numbers(other).keys()) == expected, what="kept by a link")
@@ -374,7 +374,7 @@ def test_a_killed_kernel_is_told_and_reload_mends_it(
     banner = app.page.locator("#qlab-gone[role=alert]")
     banner.wait_for(state="visible", timeout=15_000)
     banner.get_by_role("button", name="Reload").click()
-    app.page.wait_for_selector(".noUi-handle")
+    app.page.wait_for_selector(".noUi-handle:visible")
     app.page.wait_for_selector("output.qlab-value")
     assert_lives(app, name)
 
