@@ -2,7 +2,7 @@
 
 What differs from a stock Voila, and why:
 
-- Kernels are those of `qlab.live.kernels`; one per app waits warm, its notebook already run.
+- Kernels are those of `qlab.live.kernels`; for each app of `WARM` one waits, its notebook run.
 - The front page is drawn without a kernel: a look at it costs no memory.
 - A busy port is refused, and the address is told only once it answers.
 - A link can change neither template nor theme (one runs scripts, the other hangs a kernel).
@@ -40,6 +40,7 @@ __all__ = ["EXTENSIONS", "Apps", "configuration", "serve"]
 
 SHARE = Path(__file__).parent / "share"  # holds voila/templates/qlab
 FRONT = "index.ipynb"
+WARM = ("quantize", "prune", "distill")  # what a newcomer opens first; a kernel is 100 MB
 LOOPBACK, EVERYWHERE = "127.0.0.1", ("", "0.0.0.0", "::")
 EXTENSIONS = [
     "@voila-dashboards/widgets-manager8",
@@ -56,7 +57,7 @@ def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: in
     folder
         Where the notebooks lie.
     preheat
-        Kernels that wait warm for each app, about 100 MB each; 0 starts them on demand.
+        Kernels that wait warm for each app of `WARM`, about 100 MB each; 0 starts all on demand.
     idle
         Seconds after which an untouched kernel is stopped, even if its page is still open.
     limit
@@ -90,7 +91,7 @@ def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: in
     c.VoilaConfiguration.kernel_spec_manager_class = Specs
     c.VoilaConfiguration.preheat_kernel = preheat > 0
     c.VoilaConfiguration.default_pool_size = preheat
-    c.VoilaKernelManager.preheat_denylist = [FRONT]
+    c.VoilaKernelManager.preheat_denylist = [rf"(?!(?:.*/)?(?:{'|'.join(WARM)})\.ipynb$)"]
     c.VoilaKernelManager.fill_delay = 3.0  # seconds: the next kernel starts when the page stands
     c.Kernels.limit = limit
     c.Kernels.cull_idle_timeout = idle

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from qlab.live.kernels import Connection, Kernels
 from qlab.live.server import SHARE, configuration
 
@@ -36,6 +38,16 @@ def test_kernels_are_bounded_and_a_dead_one_is_not_restarted() -> None:
     assert c.KernelRestarter.restart_limit == 0
     assert c.Voila.kernel_websocket_connection_class is Connection
     assert c.VoilaConfiguration.multi_kernel_manager_class is Kernels
+
+
+@pytest.mark.parametrize(
+    ("path", "waits"),
+    [("quantize.ipynb", True), ("apps/prune.ipynb", True), ("distill.ipynb", True),
+     ("index.ipynb", False), ("pack.ipynb", False), ("apps/unquantize.ipynb", False)],
+)  # fmt: skip
+def test_a_kernel_waits_for_the_first_three_apps_alone(path: str, waits: bool) -> None:
+    (pattern,) = configuration(Path()).VoilaKernelManager.preheat_denylist
+    assert (re.match(pattern, path) is None) == waits
 
 
 def test_the_template_names_no_other_host() -> None:
