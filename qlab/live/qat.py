@@ -247,7 +247,7 @@ class Qat(Instrument):
             return {}
         header = ["method", "weights, bits", "activations, bits", "seed", "error", "low", "high"]
         return {
-            f"levels, {r.side} of {r.layer}": (
+            f"levels of the {r.side} of {r.layer}": (
                 ["value", "count"],
                 [[float(x), int(n)] for x, n in zip(r.held, r.counts, strict=True)],
             ),

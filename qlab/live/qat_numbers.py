@@ -34,8 +34,8 @@ def quantizers_numbers(r: QatResult, asked: int) -> Iterator[Value]:
     if r.g is not None:
         yield _derived("g", "LSQ’s gradient scale g", r.g)
     if r.crossing is not None:
-        note = "median weight, steps of the learning rate"
-        yield _derived("crossing", "Adam’s steps to the next jump", r.crossing, note=note)
+        label = "Steps of the learning rate to the next jump, median weight"
+        yield _derived("crossing", label, r.crossing)
 
 
 def reached(r: QatResult, table: Table) -> Iterator[Value]:

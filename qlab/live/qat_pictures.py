@@ -10,7 +10,7 @@ from qlab.live.qat_quantizers import BITS, METHODS
 from qlab.live.qat_state import QatResult
 from qlab.plots.style import AFTER, BEFORE, BLUE, ERROR, GREEN, GREY, INK, VERMILLION, dress
 
-PLACE = (0.14, 0.17, 0.84, 0.8)
+PLACE = (0.15, 0.17, 0.83, 0.8)
 
 
 def stairs_figure() -> Figure:
@@ -18,9 +18,9 @@ def stairs_figure() -> Figure:
     art: dict[str, Any] = {}
 
     def build(figure: Any) -> list[Any]:
-        above = art["above"] = dress(figure.add_axes((0.14, 0.53, 0.84, 0.44)), "", "after")
+        above = art["above"] = dress(figure.add_axes((0.17, 0.53, 0.81, 0.44)), "", "after")
         above.tick_params(labelbottom=False)
-        below = art["below"] = dress(figure.add_axes((0.14, 0.13, 0.84, 0.34)), "before", "slope")
+        below = art["below"] = dress(figure.add_axes((0.17, 0.13, 0.81, 0.34)), "before", "slope")
         art["stairs"] = plots.staircase(above, np.zeros(1), np.zeros(1))
         art["gradient"] = plots.gradient(below)
         return [art["stairs"], *art["gradient"].artists]
@@ -120,7 +120,7 @@ def errors_figure() -> Figure:
         if r.own is not None:
             (places,) = np.nonzero(r.curves.own[:, 0] == r.bits)
             here = int(places[-1])
-        plots.set_here(art["errors"], r.bits, r.bits, here)
+        plots.set_here(art["errors"], float(r.bits), float(r.bits), here)
 
     return Figure(
         "errors",

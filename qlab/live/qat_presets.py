@@ -20,9 +20,10 @@ PRESETS = (
     Preset(
         "A step too large wants to shrink",
         {"method": "lsq", "weight_bits": 3, "factor": 2.4},
-        "The dashed curve is what each weight says to the step: most of all one that lies "
-        "between two levels. Here the slope of the squared error is above 0, so a descent "
-        "makes the step smaller. Drag it below 1 and the sign turns.",
+        "The dashed curve is what each weight says to the step: most of all those that are "
+        "clipped, then those halfway between two levels. Here the slope of the squared error is "
+        "above 0, so a descent makes the step smaller. Drag it to 0.8: between 0.9 and 0.8 the "
+        "sign turns, and there the SQNR is highest.",
     ),
     Preset(
         "PACT: who is clipped decides",

@@ -49,12 +49,15 @@ class QuantizedTable:
         Which network of the zoo every run started from.
     recipe
         In the words of ``qlab.training.Plan``.
+    seeds
+        Of every setting.
     runs
         In the order in which they were made.
     """
 
     network: str
     recipe: dict[str, Any]
+    seeds: tuple[int, ...]
     runs: tuple[QuantizedRun, ...]
 
 
@@ -88,7 +91,8 @@ def quantized_table() -> QuantizedTable:
     try:
         held = json.loads(text)
         runs = tuple(_run(row) for row in held["runs"])
-        table = QuantizedTable(str(held["network"]), dict(held["recipe"]), runs)
+        seeds = tuple(int(seed) for seed in held["seeds"])
+        table = QuantizedTable(str(held["network"]), dict(held["recipe"]), seeds, runs)
         if not runs:
             raise ValueError
     except (ValueError, KeyError, TypeError):

@@ -1,0 +1,503 @@
+"""What the Train quantized instrument shows is what the library computes and what was measured."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+import qlab
+from qlab import networks
+from qlab.core import QuantSpec
+from qlab.live import Qat, qat_quantizers
+from qlab.live.qat_quantizers import BITS, METHODS_BITS
+from qlab.live.qat_state import QatState
+from qlab.metrics import within_noise
+from qlab.training.qat import METHODS
+from tests.live.driving import (
+    assert_control_moves_everything,
+    assert_refuses_everything_hostile,
+    assert_shown,
+    pictures,
+    readings,
+    run_code,
+    send,
+    stations,
+)
+
+PROGRAM = Path(__file__).with_name("fake_distilling.py")
+TRAITS = list(QatState.settings())
+ABOUT_TRAINING = ("epochs", "lr")
+NEEDS = {"weight_bits": {"method": "dorefa"}, "method": {"activation_bits": "2"}}
+
+
+@pytest.fixture(scope="module")
+def instrument():
+    return Qat(link="")
+
+
+@pytest.fixture
+def bench(instrument):
+    instrument.state.own = ()
+    instrument.reset()
+    return instrument
+
+
+# -- what is quantized --------------------------------------------------------------
+
+
+def test_the_methods_and_their_bits_are_those_of_the_training():
+    known = {name: tuple(b for b in how.bits if b in BITS) for name, how in METHODS.items()}
+    assert known == METHODS_BITS
+
+
+@pytest.mark.parametrize(("method", "bits"), [(m, b) for m in METHODS for b in METHODS_BITS[m]])
+def test_weights_stand_where_training_starts_with_them(method, bits):
+    W = networks.load("lenet_300_100").weights["fc3"]
+    weight = torch.tensor(W)
+    by_torch = METHODS[method].weights(weight, bits)(weight).detach().numpy()
+    mine = qat_quantizers.weights(method, bits, W, 1.0).x_hat.reshape(W.shape)
+    gap = np.diff(np.unique(by_torch)).max()
+    other = np.abs(mine - by_torch) > 1e-6 * np.abs(by_torch).max()
+    assert other.mean() <= 2e-3  # a value on a jump may fall either way
+    assert np.abs(mine - by_torch).max() <= gap * 1.001
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bits", [4, 2, 1])
+def test_activations_stand_where_training_starts_with_them(bench, method, bits):
+    x = bench.given["activations", "fc3"]
+    quantizer = METHODS[method].inputs(x, QuantSpec(bits=bits, signed=False))
+    by_torch = quantizer(torch.tensor(x)).detach().numpy()
+    mine = qat_quantizers.activations(method, bits, x, 1.0)
+    assert_allclose(mine.x_hat.reshape(x.shape), by_torch, rtol=1e-6)
+    y = torch.tensor(x, requires_grad=True)
+    quantizer(y).sum().backward()
+    assert_array_equal(mine.slope(x), y.grad.numpy())
+
+
+@pytest.mark.parametrize("method", ["straight_through", "lsq", "bnn", "twn", "learned_codebook"])
+def test_the_pretended_slope_of_weights_is_what_torch_propagates(method):
+    W = networks.load("lenet_300_100").weights["fc3"]
+    bits = METHODS_BITS[method][0]
+    weight = torch.tensor(W, requires_grad=True)
+    METHODS[method].weights(weight.detach(), bits)(weight).sum().backward()
+    slope = qat_quantizers.weights(method, bits, W, 1.0).slope(W)
+    by_torch = np.zeros_like(W) if weight.grad is None else weight.grad.numpy()
+    assert_array_equal(slope, by_torch)
+
+
+# -- controls -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("trait", [t for t in TRAITS if t not in ABOUT_TRAINING])
+def test_every_control_moves_pictures_and_numbers(bench, trait):
+    assert bench.state.offer(NEEDS.get(trait, {})) == []
+    assert len(assert_control_moves_everything(bench, trait)) >= 2
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_control_works_with_every_method(bench, method):
+    send(bench, "method", method)
+    for trait in TRAITS:
+        for value in stations(bench, trait):
+            bench.reset()
+            bench.state.offer({"method": method, "activation_bits": "2", trait: value})
+            assert_shown(bench)
+            r = bench.result
+            if r.held.size:
+                made = bench.quantized(bench.state)
+                held, counts = np.unique(made.x_hat, return_counts=True)
+                assert_array_equal(r.held, held)
+                assert_array_equal(r.counts, counts)
+                x, y = r.stairs
+                found = y[np.searchsorted(x, made.x[: made.row or None]) - 1]
+                assert (found == made.x_hat[: made.row or None]).mean() > 0.999
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_only_controls_that_mean_something_are_on_the_page(bench, method):
+    send(bench, "method", method)
+    used = {n for n, c in bench.controls.items() if c.layout.display != "none"}
+    assert used == bench.state.used()
+    for trait in set(TRAITS) - used:
+        before = readings(bench)
+        for value in stations(bench, trait):
+            bench.state.offer({trait: value})
+            assert readings(bench) == before
+
+
+def test_bits_that_a_method_lacks_are_the_nearest_and_the_page_says_so(bench):
+    send(bench, "weight_bits", 1)
+    assert bench.result.bits == 2
+    assert bench.values["levels"].note == "LSQ, learned step has 2 bits"
+    send(bench, "method", "dorefa")
+    assert (bench.result.bits, bench.values["levels"].note) == (1, "")
+
+
+def test_a_learning_rate_moves_the_steps_to_the_next_jump_alone(bench):
+    before, steps = readings(bench), bench.values["crossing"].value
+    W = networks.load("lenet_300_100").weights["fc2"].ravel()
+    risers = np.array([-0.5, 0.5]) * bench.values["learned"].value
+    nearest = np.abs(W[:, None] - risers).min(axis=1)
+    assert steps == pytest.approx(np.median(nearest) / 1e-3, rel=1e-3)
+    send(bench, "lr", 2e-3)
+    assert bench.values["crossing"].value == pytest.approx(steps / 2)
+    assert {n for n, v in readings(bench).items() if v != before[n]} == {"crossing"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "method=lsq&weight_bits=3&factor=1.7",
+        "method=straight_through&layer=fc3&lr=0.005",
+        "method=pact&side=activations&activation_bits=2&factor=0.5",
+        "method=lsq&side=activations&activation_bits=1&layer=fc3",
+        "method=dorefa&weight_bits=1",
+        "method=bnn&side=activations",
+        "method=xnor",
+        "method=learned_codebook&weight_bits=1&layer=fc3",
+    ],
+)
+def test_the_copied_code_prints_the_numbers_on_screen(bench, settings):
+    assert bench.state.from_query(settings) == []
+    printed, shown = run_code(bench), readings(bench)
+    assert printed.keys() == shown.keys()
+    for name, value in shown.items():
+        assert printed[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
+
+
+# -- the table ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("activations", ["float", "2"])
+def test_the_errors_are_those_of_the_stored_runs(bench, method, activations):
+    bench.state.offer({"method": method, "activation_bits": activations})
+    s = bench.state
+    named = "dorefa" if (method, activations) == ("pact", "float") else method
+    runs = [
+        run
+        for run in networks.quantized_table().runs
+        if (run.method, run.weight_bits, run.activation_bits) == (named, s.bits, s.activations)
+    ]
+    seeds = networks.quantized_table().seeds
+    assert tuple(run.seed for run in runs) == seeds and len(seeds) >= 2
+    shown = bench.values["error_trained"]
+    assert shown.value == pytest.approx(np.mean([run.error.value for run in runs]))
+    assert (shown.source, shown.n, shown.label) == (
+        "cited",
+        10_000,
+        f"Trained quantized, {len(seeds)} seeds",
+    )
+    pictures(bench)
+    assert len(bench.result.curves.seeds) == len(seeds) * len(METHODS_BITS[method])
+
+
+def test_a_network_that_is_only_rounded_errs_as_the_table_says(bench):
+    from benchmarks.qat_stored import rounded
+
+    mnist = qlab.data.load("mnist")
+    for method, activations in (("mse", "float"), ("minmax", "2")):
+        send(bench, "activation_bits", activations)
+        net = rounded(method, 2, bench.state.activations)
+        error = 1 - qlab.metrics.accuracy(net, mnist.test).value
+        assert bench.values[f"error_{method}"].value == pytest.approx(error, abs=2e-4)
+
+
+def test_presets_teach_something_that_is_so(bench):
+    assert len(bench.PRESETS) >= 4
+    r = {}
+    for preset in bench.PRESETS:
+        bench.choose(preset)
+        assert_shown(bench)
+        assert preset.lesson.endswith(".") and bench.presets.value is preset
+        r[preset.name.split(":")[0]] = bench.result, readings(bench)
+
+    two, numbers = r["Two bits"]
+    assert numbers["error_minmax"] > 0.85 and 0.05 < numbers["error_mse"] < 0.15
+    assert numbers["error_trained"] < 0.025 and two.levels == 3
+    ste, ste_numbers = r["A step that covers the largest weight"]
+    assert ste.blocked == 0 and ste.zeros > 0.99
+    assert two.blocked > 0.1
+    trained = two.errors["trained"]
+    assert ste_numbers["error_trained"] > 2 * numbers["error_trained"]
+    assert not within_noise(ste.errors["trained"], trained)
+
+    large, _ = r["A step too large wants to shrink"]
+    assert large.pull > 0
+    bench.choose(next(p for p in bench.PRESETS if p.name.startswith("A step too large")))
+    sqnr = {}
+    for factor in (1.2, 1.0, 0.9, 0.8, 0.7):
+        send(bench, "factor", factor)
+        sqnr[factor] = bench.result.sqnr
+        assert (bench.result.pull > 0) == (factor >= 0.9)
+    assert max(sqnr, key=sqnr.get) == 0.9
+
+    clip, _ = r["PACT"]
+    assert clip.pull < 0 and set(np.unique(clip.learned_slope)) == {0, 1}
+    sign, _ = r["One bit"]
+    assert sign.blocked == 0 and set(np.unique(sign.slope)) == {0, 1}
+    dorefa, _ = r["DoReFa's levels do not lie on the weights"]
+    assert (dorefa.held.min(), dorefa.held.max(), dorefa.zeros) == (-1, 1, 0)
+    assert r["A codebook that learns"][0].blocked == 1
+
+
+# -- the learner's function -------------------------------------------------------------
+
+
+def straight_through(gradient, x, scale, zero_point, quant_min, quant_max):
+    q = np.rint(x / scale) + zero_point
+    return gradient * ((quant_min <= q) & (q <= quant_max))
+
+
+def step_gradient(x, scale, quant_min, quant_max):
+    y = x / scale
+    inside = (quant_min < y) & (y < quant_max)
+    return np.where(inside, np.rint(y) - y, np.clip(np.rint(y), quant_min, quant_max))
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "values"),
+    [
+        ("qat.straight_through", straight_through, {"method": "straight_through"}),
+        (
+            "qat.straight_through",
+            straight_through,
+            {"method": "twn", "side": "activations", "activation_bits": "2"},
+        ),
+        ("qat.lsq_step_gradient", step_gradient, {"weight_bits": 3}),
+        ("qat.lsq_step_gradient", step_gradient, {"side": "activations", "activation_bits": "4"}),
+    ],
+)
+def test_a_right_function_in_the_place_of_the_librarys_makes_no_difference(
+    bench, name, function, values
+):
+    bench.state.offer(values)
+    standing = bench.stand_in(name, function)
+    try:
+        assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
+        own = standing.results[bench.state.key()]
+        assert own.blocked == pytest.approx(bench.result.blocked, abs=1e-4)
+        if own.pull is not None:
+            assert own.pull == pytest.approx(bench.result.pull, rel=1e-4)
+    finally:
+        bench.stand_in(name, None)
+
+
+def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_marked(bench):
+    bench.state.offer({"layer": "fc3", "weight_bits": 3})
+    W = networks.load("lenet_300_100").weights["fc3"]
+    before = pictures(bench)
+
+    def to_zero(x, scale, quant_min, quant_max):  # forgets that a clipped value moves the step
+        y = x / scale
+        return np.where((quant_min < y) & (y < quant_max), np.rint(y) - y, 0.0)
+
+    standing = bench.stand_in("qat.lsq_step_gradient", to_zero)
+    try:
+        s = bench.values["learned"].value
+        outside = np.argwhere(np.abs(W / s) >= 3)
+        found = standing.difference
+        assert found.index == tuple(outside[0]) and found.other == 0.0
+        assert abs(found.reference) == 3 and found.count == len(outside)
+        assert bench.values["pull"].note.count("yours: ") == 1
+        moved = {n for n, p in pictures(bench).items() if not np.array_equal(p, before[n])}
+        assert moved == {"stairs"}
+    finally:
+        bench.stand_in("qat.lsq_step_gradient", None)
+    for name, pixels in pictures(bench).items():
+        assert_array_equal(pixels, before[name])
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (lambda x, *grid: None, "returned nothing"),
+        (lambda x, *grid: x[:3], r"returned shape \(3,\)"),
+        (lambda x, *grid: x / 0, "infinity or NaN"),
+        (lambda x, *grid: 1 / 0 * x, "division by zero"),
+    ],
+)
+def test_what_a_function_cannot_mean_is_one_sentence_and_the_librarys_is_shown(
+    bench, answer, sentence
+):
+    truth = readings(bench)
+    standing = bench.stand_in("qat.lsq_step_gradient", answer)
+    try:
+        with np.errstate(all="ignore"):
+            standing.again()
+        assert re.search(sentence, standing.trouble)
+        assert readings(bench) == truth
+    finally:
+        bench.stand_in("qat.lsq_step_gradient", None)
+
+
+def test_a_function_rests_where_it_has_nothing_to_do(bench):
+    for name, idle, busy in (
+        ("qat.straight_through", "lsq", "straight_through"),
+        ("qat.lsq_step_gradient", "straight_through", "lsq"),
+    ):
+        send(bench, "method", idle)
+        function = step_gradient if "lsq" in name else straight_through
+        standing = bench.stand_in(name, function)
+        try:
+            assert "Your function is for" in standing.note and not standing.works
+            send(bench, "method", busy)
+            assert standing.works and standing.difference is None
+        finally:
+            bench.stand_in(name, None)
+
+
+# -- doors ----------------------------------------------------------------------------
+
+
+def test_hostile_messages_are_refused_and_controls_live(bench):
+    assert_refuses_everything_hostile(bench)
+
+
+def test_hostile_links_leave_the_state_alone(bench):
+    before = bench.state.values()
+    for link in ("?weight_bits=9", "?method=<script>", "?lr=nan", "?factor=0", "?layer=conv1"):
+        bench.say("")
+        bench._follow(link)
+        assert bench.state.values() == before
+        assert bench.message and "<script>" not in bench._messages.value
+
+
+def test_the_table_holds_what_the_pictures_show(bench):
+    text = bench.csv()
+    assert "levels of the weights of fc2\nvalue,count\n" in text
+    runs = networks.quantized_table().runs
+    assert sum(line.endswith(",10000,cited") for line in text.split("\n")) == len(runs)
+
+
+def test_pictures_are_described_in_words(bench):
+    bench.settle(everything=False)
+    words = bench.page.alts
+    assert words["stairs"].startswith("Staircase of LSQ, learned step, 3 levels")
+    assert "30,000 weights of fc2 stand on 3 levels" in words["levels"]
+    assert "Rounded only, MSE ranges: 1 bits" in words["errors"]
+
+
+def test_codebooks_are_ready_before_they_are_chosen(bench):
+    bench.settle()
+    known = {key[:2] for key in bench._quantized if key[0] == "learned_codebook"}
+    assert known == {("learned_codebook", bits) for bits in BITS}
+
+
+def test_a_missing_table_is_one_sentence_and_the_page_stands(monkeypatch, tmp_path):
+    monkeypatch.setattr(networks.trained, "FOLDER", tmp_path)
+    page = Qat(link="")
+    assert "the zoo lacks a file" in page.message and page.children
+    monkeypatch.undo()
+    page.controls["weight_bits"].value = 3
+    assert page.message == "" and page.figures["stairs"].image.value
+
+
+def test_the_kernel_never_loads_torch():
+    code = (
+        "import sys; from qlab.live import Qat; bench = Qat(link='', weight_bits=3); "
+        "bench.settle(); assert bench.message == ''; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
+
+
+# -- training ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def workshop(bench, monkeypatch):
+    path = networks.trained.FOLDER / "lenet_300_100.safetensors"
+    training = bench.training
+    monkeypatch.setattr(training.panel, "_command", (sys.executable, str(PROGRAM), str(path)))
+    monkeypatch.setattr(training, "_seed", 2)
+    monkeypatch.setattr(training, "_asked", {})
+    training._asked = {"method": "none"}
+    return bench
+
+
+def train(bench):
+    bench.training.panel.start()
+    return bench.training.panel.job.wait(30)
+
+
+def test_a_network_trained_here_joins_the_picture_beside_the_tables(workshop):
+    send(workshop, "weight_bits", 3)
+    assert train(workshop) == "done"
+    own = workshop.values["error_own"]
+    assert (own.value, own.n, own.source) == (pytest.approx(0.05), 10_000, "measured")
+    assert own.note == "beyond noise of the table" and own.label.startswith("Trained here, seed 3")
+    assert workshop.result.curves.own == pytest.approx(np.array([[3, 5, 4, 6]]))
+    send(workshop, "weight_bits", 2)
+    assert "error_own" not in workshop.values
+    assert len(workshop.result.curves.own) == 1
+    assert "lsq,3,float,3,0.05" in workshop.csv().replace("0.050000000000000044", "0.05")
+    send(workshop, "weight_bits", 3)
+    code = workshop.code()
+    compile(code, "<copied>", "exec")
+    assert 'train_quantized(net, mnist, "lsq", 3, None,\n    seed=3, epochs=3' in code
+
+
+def test_its_request_is_the_tables_recipe_at_the_present_setting(workshop):
+    workshop.state.offer({"method": "pact", "activation_bits": "2", "epochs": 5, "lr": 2e-3})
+    train(workshop)
+    request, recipe = workshop.training.panel.job.request, networks.quantized_table().recipe
+    told = {"task": "quantize", "network": "lenet_300_100", "method": "pact", "weight_bits": 2}
+    told |= {"activation_bits": 2, "epochs": 5, "lr": 2e-3, "seed": 3}
+    assert told.items() <= request.items()
+    for name in set(recipe) - {"epochs", "lr"}:
+        assert request[name] == recipe[name]
+    train(workshop)
+    assert workshop.training.panel.job.request["seed"] == 4  # done: the next is another one
+
+
+def test_what_was_stopped_goes_on_with_its_seed_and_its_checkpoint(workshop):
+    training = workshop.training
+    training._seed = 6  # the next is 7, which runs until it is stopped
+    training.panel.start()
+    training.panel.job.wait(0.5)
+    assert "s left" in training.panel.shown.value
+    send(workshop, "weight_bits", 4)  # the page is usable meanwhile
+    assert_shown(workshop)
+    send(workshop, "weight_bits", 2)
+    training.panel.stop()
+    assert training.panel.job.wait(30) == "done"
+    assert training.panel.shown.value.count("Stopped. Kept: epoch") == 1
+    first = dict(training.panel.job.request)
+    assert [own.stopped for own in workshop.state.own] == [True]
+    training.panel.start()
+    assert training.panel.job.request == first
+    training.panel.stop()
+    training.panel.job.wait(30)
+    assert len(workshop.state.own) == 1  # the one that went on took its place
+    send(workshop, "epochs", 4)
+    training.panel.start()
+    training.panel.job.wait(30)
+    assert training.panel.job.request["seed"] == 8
+
+
+def test_a_failed_training_says_one_sentence(workshop):
+    workshop.training._seed = 5
+    assert train(workshop) == "failed"
+    assert "no space left" in workshop.training.panel.shown.value
+    assert workshop.state.own == ()
+    assert_shown(workshop)
+
+
+def test_the_real_program_trains_measures_and_hands_over_a_network(bench):
+    bench.training.recipe = {"epochs": 1, "train_images": 2_000, "batch_size": 64}
+    try:
+        bench.training.panel.start()
+        assert bench.training.panel.job.wait(120) == "done", bench.training.panel.shown.value
+    finally:
+        bench.training.recipe = {}
+    (own,) = bench.state.own
+    accuracy = qlab.metrics.accuracy(own.network, qlab.data.load("mnist").test)
+    assert bench.values["error_own"].value == pytest.approx(1 - accuracy.value)
+    for W in own.network.weights.values():
+        assert len(np.unique(W)) <= 3
