@@ -18,8 +18,8 @@ PRESETS = (
     Preset(
         "20 bits, saturating",
         {"accumulator_bits": 20, "overflow": "saturate"},
-        "The same register stays at its end instead. A sum cut off is still large and has the "
-        "right sign: compare accuracy and overflows with wrapping.",
+        "The same register stays at its end instead. More sums are wrong than with wrapping, but a "
+        "sum cut off is still large and has the right sign: compare the accuracy.",
     ),
     Preset(
         "4 bits fit in 16",

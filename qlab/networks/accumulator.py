@@ -135,8 +135,8 @@ def saturated(
     acc = np.empty((len(steps), columns.shape[1]), kind)
     acc[:] = np.clip(bias, low, high)[:, None]
     product = np.empty_like(acc)
-    W, X = steps.astype(kind), columns.astype(kind)
-    for w, x in zip(W.T, X, strict=True):
+    W, X = (np.ascontiguousarray(a, kind) for a in (steps.T, columns))  # a row after the other
+    for w, x in zip(W, X, strict=True):
         if not x.any():
             continue  # adds nothing
         np.multiply(w[:, None], x, out=product)
