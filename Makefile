@@ -6,8 +6,7 @@
 VENV := .venv
 PY   := $(VENV)/bin/python
 PORT ?=
-# Two tests at a time; the browser's come after the others, because its driver keeps an event loop.
-SIDE_BY_SIDE := -n 2 --dist worksteal
+BROWSER := build/browser-tests.txt
 comma := ,
 
 NOTEBOOKS := $(wildcard labs/*.ipynb apps/*.ipynb benchmarks/*.ipynb tests/e2e/apps/*.ipynb)
@@ -44,8 +43,11 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
 
 test: $(TESTABLE) lint type ## everything that continuous integration runs
 	@$(PY) -m tests.browser
-	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest $(SIDE_BY_SIDE) --ignore=tests/e2e
-	@OPENBLAS_NUM_THREADS=1 $(PY) -m pytest $(SIDE_BY_SIDE) tests/e2e
+	@mkdir -p build; export OPENBLAS_NUM_THREADS=1; \
+	echo 'The browser tests run beside the others; they are shown after them.'; \
+	$(PY) -m pytest -p no:cacheprovider tests/e2e > $(BROWSER) 2>&1 & browser=$$!; \
+	$(PY) -m pytest --ignore=tests/e2e; others=$$?; \
+	wait $$browser; in_browser=$$?; cat $(BROWSER); exit $$((others | in_browser))
 
 lint: $(TESTABLE) ## style, stripped notebooks, and who imports whom
 	@$(VENV)/bin/ruff check .

@@ -18,11 +18,11 @@ SKIPS = {
 }
 
 
-def run(folder: Path, source: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     shutil.copy(ROOT / "tests" / "conftest.py", folder)
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_example.py").write_text(PASSES + source)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -36,12 +36,6 @@ def test_a_skip_fails_the_run_and_is_named(tmp_path: Path, source: str) -> None:
     assert result.returncode != 0
     assert "unexpected skips: the run fails" in result.stdout
     assert "test_example.py" in result.stdout
-
-
-def test_tests_side_by_side_hide_no_skip(tmp_path: Path) -> None:
-    result = run(tmp_path, SKIPS["mark"], "-n", "2")
-    assert result.returncode != 0
-    assert "unexpected skips: the run fails" in result.stdout
 
 
 def test_no_doctest_skips_itself() -> None:
