@@ -1,0 +1,353 @@
+"""The Pack instrument: from codes to bytes, every way that there is, with all tables counted.
+
+Zero some weights, give the rest a few levels, and see what the codes take: packed, with a mask,
+with gaps, with a prefix code, with arithmetic coding; and the bound that none of them passes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+
+from qlab import codebooks, coding, core, metrics, networks, pruning, ranges
+from qlab.coding import Size
+from qlab.core import QuantSpec
+from qlab.live.figure import Figure
+from qlab.live.instrument import Instrument, Preset
+from qlab.live.pack_checks import checked
+from qlab.live.pack_pictures import NAMES, bytes_figure, line_figure, words_figure
+from qlab.live.pack_state import NETWORK, Codes, Decoded, PackResult, PackState
+from qlab.live.readout import Value
+from qlab.live.worker import Task
+
+KEPT = 8  # settings whose codes are kept, a megabyte each
+QUICK = 32_000  # weights from which a table of levels is made within a movement of the hand
+_BESIDE = ThreadPoolExecutor(1, "qlab-pack")  # long loops: the page's thread stays free
+
+LABELS = {
+    "packed": "Packed",
+    "bitmap": "Bitmap and the rest",
+    "relative_index": "Relative index",
+    "huffman": "Huffman",
+    "deep_compression": "Relative index, Huffman on both",
+    "rans": "Arithmetic coding (rANS)",
+}
+
+
+class Pack(Instrument):
+    """Sparsity, levels and bits of a layer's codes, and their bytes, live."""
+
+    NAME = "pack"
+    TITLE = "Pack"
+    LEAD = (
+        "Codes of a few bits are not yet a small file. See what they take when they are packed, "
+        "when zeros are left out, and when frequent codes get short words; each table is counted."
+    )
+    STATE = PackState
+    SPOKEN = ("entropy", "huffman_bits", "best")
+    STAND_INS = {  # noqa: RUF012
+        "packing.huffman_lengths": "qlab.live.pack_standin:PackStandIn"
+    }
+    PRESETS = (
+        Preset(
+            "A bell in five bits",
+            {"bits": 5},
+            "Even steps over a bell: codes in the middle are frequent, those at the ends hardly "
+            "occur. A short word for the frequent ones takes the layer below three bits a weight, "
+            "and nothing is lost.",
+        ),
+        Preset(
+            "Equal shares, nothing to gain",
+            {"bits": 2, "grid": "kmeans"},
+            "k-means puts its levels where the weights are, so the codes are about equally "
+            "frequent. Then entropy is near the bits, and no code of words helps.",
+        ),
+        Preset(
+            "One symbol takes nearly all",
+            {"bits": 2},
+            "Of three levels the middle one holds nearly every weight. Huffman cannot go below one "
+            "bit a weight; arithmetic coding can, and does.",
+        ),
+        Preset(
+            "Deep Compression, first layer",
+            {"layer": "fc1", "sparsity": 0.92, "bits": 6, "grid": "kmeans"},
+            "Han, Mao and Dally keep 8 % of this layer, write 6 bits and gaps of 5, and print 2.32 "
+            "% of the float bytes (2016). Here nothing was trained again, and everything is "
+            "counted: reproduce the accounting, not the row.",
+        ),
+        Preset(
+            "When the mask costs most",
+            {"sparsity": 0.99, "bits": 4},
+            "A bitmap costs one bit for every weight, kept or not. At 99 % zeros it is most of the "
+            "file, and gaps are far shorter.",
+        ),
+        Preset(
+            "Too small for its table",
+            {"layer": "fc3", "bits": 6, "grid": "kmeans"},
+            "A thousand weights and a table of 64 levels: a third as large as the codes. "
+            "Whoever leaves it out of the count finds a ratio that no file has.",
+        ),
+    )
+
+    # -- the library at work --------------------------------------------------------
+
+    def steps(self, s: PackState) -> Generator[None, None, PackResult]:
+        """Code the layer, count its codes, give them words, add up the bytes."""
+        codes = yield from self.codes_of(s)
+        q, levels = codes.q, codes.levels
+        counts = np.bincount(q - codes.lowest, minlength=len(levels))
+        yield
+        sizes = self._sizes(s, codes)
+        yield
+        if self.at_work is None:
+            lengths = coding.huffman_lengths(counts)
+            word = coding.canonical_codes(lengths)
+        else:
+            lengths, word = self.at_work.answers(s, counts), None
+            sizes = sizes | {"huffman": self.at_work.size(sizes["huffman"], counts, lengths)}
+        symbol = int(q[s.weight]) - codes.lowest
+        bits = int(lengths[symbol])
+        return PackResult(
+            key=s.key(),
+            layer=s.layer,
+            grid=s.grid,
+            bits=s.bits,
+            n=q.size,
+            levels=levels,
+            counts=counts,
+            lengths=lengths,
+            word="" if word is None or not bits else f"{int(word[symbol]):0{bits}b}",
+            symbol=symbol,
+            value=float(networks.load(NETWORK).weights[s.layer].flat[s.weight]),
+            zeros=float(counts[codes.zero - codes.lowest] / q.size)
+            if codes.zero is not None
+            else 0.0,
+            sqnr=codes.sqnr,
+            exact=codes.exact,
+            entropy=coding.entropy(counts),
+            sizes=sizes,
+            decoded=self.decoded.get(s.chosen()) if self.at_work is None else None,
+        )
+
+    def codes_of(self, s: PackState) -> Generator[None, None, Codes]:
+        """Find or compute the codes of a setting; a large table is made from every few weights."""
+        name = s.chosen()
+        if name not in self.codes:
+            W = networks.load(NETWORK).weights[s.layer]
+            pruned = np.where(pruning.magnitude(W, s.sparsity), W, np.float32(0))
+            yield
+            self._keep(name, _coded(s, W, pruned, quick=True))
+            yield
+        self.codes.move_to_end(name)
+        return self.codes[name]
+
+    def _keep(self, name: tuple[Any, ...], codes: Codes) -> None:
+        self.codes[name] = codes
+        while len(self.codes) > KEPT:
+            self.codes.popitem(last=False)
+
+    def _sizes(self, s: PackState, codes: Codes) -> dict[str, Size]:
+        """Bytes of every format; of arithmetic coding once it was written."""
+        key = (*s.chosen(), s.gap_bits, codes.exact)
+        if key not in self.counted:
+            self.counted[key] = coding.sizes(
+                codes.q, s.bits, meaning=codes.meaning, zero=codes.zero, gap_bits=s.gap_bits
+            )
+            while len(self.counted) > 64:
+                self.counted.popitem(last=False)
+        sizes = self.counted[key]
+        if s.chosen() in self.decoded:
+            sizes = sizes | {"rans": _rans(codes, self.decoded[s.chosen()])}
+        return sizes
+
+    # -- idle work -------------------------------------------------------------------
+
+    def later(self, s: PackState) -> Iterator[Task]:
+        """Make the whole table; write and read everything; ask the function that stands in."""
+        yield self._exact(s)
+        yield self._check(s)
+        yield from self.stood(self._exact, s)
+
+    def _exact(self, s: PackState) -> Task:
+        codes = yield from self.codes_of(s)
+        if not codes.exact:
+            W = networks.load(NETWORK).weights[s.layer]
+            pruned = np.where(pruning.magnitude(W, s.sparsity), W, np.float32(0))
+            self._keep(s.chosen(), (yield from _beside(lambda: _coded(s, W, pruned, quick=False))))
+        if s.key() in self.results and not self.results[s.key()].exact:
+            del self.results[s.key()]
+            result = yield from self.result_of(s)
+            if s.key() == self.state.key() and self.at_work is None:
+                self.show(result)
+
+    def _check(self, s: PackState) -> Task:
+        codes = yield from self.codes_of(s)
+        name = s.chosen()
+        if name not in self.decoded:
+            found: Decoded = yield from checked(s, codes, _beside)
+            self.decoded[name] = found
+            while len(self.decoded) > 64:
+                self.decoded.popitem(last=False)
+        found = self.decoded[name]
+        result = yield from self.result_of(s)
+        if result.decoded is None:
+            sizes = result.sizes | {"rans": _rans(codes, found)}
+            self.improve(s, decoded=found, sizes=sizes)
+
+    # -- numbers ---------------------------------------------------------------------
+
+    def numbers(self, r: PackResult) -> Iterator[Value]:
+        """List bits a weight, bytes by format, the one weight, and what reading took."""
+        told = "derived" if r.exact else "estimated"
+        note = "" if r.exact else "levels from every few weights; the whole table is being computed"
+        yield _value("entropy", "Entropy of the codes", r.entropy, told, "bits", note)
+        yield _value(
+            "huffman_bits", "Huffman, words alone", r.mean, told, "bits", _over(r.mean, r.entropy)
+        )
+        yield _value("sqnr", f"SQNR, weights of {r.layer}", r.sqnr, told, "decibel")
+        yield Value(
+            name="zeros",
+            label="Codes that mean 0",
+            value=r.zeros,
+            source="measured",
+            n=r.n,
+            form="percent",
+        )
+        yield _value("dense", "Bytes in memory, float32", 4 * r.n, "derived", "bytes")
+        for name, label in LABELS.items():
+            if name in r.sizes:
+                yield _value(name, label, r.sizes[name].total, told, "bytes", _share(r, name))
+        yield _value("bound", "Entropy bound, no table", r.sizes["entropy"].codes, told, "bytes")
+        best = min((n for n in NAMES if n in r.sizes), key=lambda n: r.sizes[n].total)
+        yield _value(
+            "best", "Smaller than float32", 4 * r.n / r.sizes[best].total, told, "ratio",
+            f"by {LABELS[best].lower()}",
+        )  # fmt: skip
+        bits = int(r.lengths[r.symbol])
+        yield _value("weight", "The weight looked at", r.value, "derived", "number")
+        yield _value(
+            "level", "Its level", float(r.levels[r.symbol]), told, "number",
+            f"code {r.symbol} of {len(r.levels)}",
+        )  # fmt: skip
+        yield _value(
+            "word", "Bits of its word", bits, told, "count", f"word {r.word}" if r.word else ""
+        )
+        yield from _times(r)
+
+    # -- pictures ---------------------------------------------------------------------
+
+    def build(self) -> list[Figure]:
+        """Make the three pictures."""
+        self.codes: OrderedDict[tuple[Any, ...], Codes] = OrderedDict()
+        self.counted: OrderedDict[tuple[Any, ...], dict[str, Size]] = OrderedDict()
+        self.decoded: OrderedDict[tuple[Any, ...], Decoded] = OrderedDict()
+        networks.load(NETWORK)
+        return [words_figure(), line_figure(), bytes_figure()]
+
+    def ahead(self, s: PackState) -> list[Any]:
+        """Prepare what follows quickly: a new table of levels takes its time when it is asked."""
+        return super().ahead(s)[:24] if s.grid == "affine" or self.in_hand == "weight" else []
+
+    # -- what is taken away -----------------------------------------------------------
+
+    def code(self) -> str:
+        """Write the lines of qlab that print the numbers on screen."""
+        s = self.state
+        return f"""import numpy as np, qlab
+from qlab import coding, core
+W0 = qlab.networks.load("{NETWORK}").weights["{s.layer}"]
+W = np.where(qlab.pruning.magnitude(W0, {s.sparsity}), W0, np.float32(0))
+{s.code()}
+levels, counts = np.unique(q, return_counts=True)
+words = coding.huffman_lengths(counts)
+print("entropy", coding.entropy(counts), "\\nhuffman_bits", counts @ words / q.size)
+print("sqnr", qlab.metrics.sqnr(W0, W_hat), "\\nzeros", np.mean(q == zero))
+sizes = coding.sizes(q, {s.bits}, meaning=meaning, zero=zero, gap_bits={s.gap_bits})
+totals = {{name: size.total for name, size in sizes.items() if name != "entropy"}}
+totals["rans"] = len(coding.rans_encode(q)) + meaning
+for name, total in totals.items():
+    print(name, total)
+print("dense", 4 * q.size, "\\nbound", sizes["entropy"].codes)
+print("best", 4 * q.size / min(totals.values()))
+print("weight", W0.flat[{s.weight}], "\\nlevel", W_hat.flat[{s.weight}])
+print("word", words[levels == q.flat[{s.weight}]][0])
+"""
+
+    def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
+        """List the codes: their levels, counts and words."""
+        r = self.result
+        rows = zip(r.levels.tolist(), r.counts.tolist(), r.lengths.tolist(), strict=True)
+        return {"codes": (["level", "count", "bits of the word"], [list(row) for row in rows])}
+
+
+def _coded(s: PackState, W: np.ndarray, pruned: np.ndarray, *, quick: bool) -> Codes:
+    """Code pruned weights by the grid of a state."""
+    if s.grid == "affine":
+        qparams = ranges.minmax(pruned, QuantSpec(bits=s.bits))
+        q, top = core.quantize(pruned, qparams), qparams.spec.quant_max
+        levels = core.dequantize(np.arange(-top, top + 1), qparams)
+        W_hat = core.dequantize(q, qparams)
+        return Codes(q.ravel(), levels, -top, 0, 4, metrics.sqnr(W, W_hat), True)
+    zero, x = s.sparsity > 0, pruned[pruned != 0] if s.sparsity > 0 else pruned.ravel()
+    every = -(-x.size // QUICK) if quick else 1
+    some = x[::every] if every > 1 else pruned
+    table = codebooks.kmeans(some, bits=s.bits, zero=zero).levels
+    q = codebooks.nearest_level(pruned, table)
+    at = int(np.flatnonzero(table == 0)[0]) if zero else None
+    sqnr = metrics.sqnr(W, table[q])
+    return Codes(q.ravel(), table, 0, at, 4 * len(table), sqnr, every == 1)
+
+
+def _beside(work: Callable[[], Any]) -> Generator[None, None, Any]:
+    """Run what cannot be cut into steps in another thread, and look for it now and then."""
+    done = _BESIDE.submit(work)
+    while not wait([done], 0.004).done:  # asleep, so that the other thread computes
+        yield
+    return done.result()
+
+
+def _rans(codes: Codes, found: Decoded) -> Size:
+    return Size(found.bytes["rans"], 0, codes.meaning)
+
+
+def _value(
+    name: str, label: str, value: float | int, source: str, form: str, note: str = ""
+) -> Value:
+    return Value(name=name, label=label, value=value, source=source, form=form, note=note)
+
+
+def _over(bits: float, entropy: float) -> str:
+    return f"{bits - entropy:.3f} above the entropy"
+
+
+def _share(r: PackResult, name: str) -> str:
+    return f"{8 * r.sizes[name].total / r.n:.2f} bits a weight"
+
+
+def _times(r: PackResult) -> Iterator[Value]:
+    """List what reading and computing took, once it was measured."""
+    if r.decoded is None:
+        return
+    labels = {
+        "packed": "Time to unpack",
+        "huffman": "Time to read Huffman",
+        "rans": "Time to read rANS",
+    }
+    forward = {
+        "before": "Time of the layer, floats",
+        "after": "Time of the layer, levels as floats",
+    }
+    same = "read again: all codes the same" if r.decoded.same else "read again: NOT the same"
+    for name, latency in r.decoded.latency.items():
+        yield _taken(f"time_{name}", labels[name], latency, same)
+    for name, latency in r.decoded.forward.items():
+        yield _taken(f"layer_{name}", forward[name], latency, "100 images")
+
+
+def _taken(name: str, label: str, latency: metrics.Latency, note: str) -> Value:
+    return Value(
+        name=name, label=label, value=latency.median, low=latency.low, high=latency.high,
+        n=latency.n, source="measured", form="milliseconds", note=note,
+    )  # fmt: skip

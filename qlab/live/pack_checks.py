@@ -1,0 +1,74 @@
+"""Writing a layer's codes in earnest and reading them again, for the Pack instrument.
+
+What is promised is measured: bytes of what was written, whether every code came back, and how long
+reading took; and, beside it, that a layer whose weights stand on few levels multiplies floats as
+before, in the same time.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+
+from qlab import coding, core, metrics, networks
+from qlab.live.pack_state import NETWORK, Codes, Decoded, PackState
+
+READINGS = 3
+CALLS = 20  # of the layer
+IMAGES = 100
+
+Beside = Callable[[Callable[[], Any]], Generator[None, None, Any]]
+
+
+def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None, Decoded]:
+    """Write, read, compare, and take the time; ``beside`` runs what has no steps."""
+    q, n = codes.q, codes.q.size
+    signed = codes.lowest < 0
+    written: dict[str, Any] = {"packed": core.pack(q, s.bits, signed)}
+    yield
+    for name, coder in coding.CODERS.items():
+        written[name] = yield from beside(lambda encode=coder.encode: encode(q))
+    readers: dict[str, Callable[[], np.ndarray]] = {
+        "packed": lambda: core.unpack(written["packed"], s.bits, n, signed),
+        "huffman": lambda: coding.huffman_decode(written["huffman"], n),
+        "rans": lambda: coding.rans_decode(written["rans"], n),
+    }
+    latency, same = {}, True
+    for name, read in readers.items():
+        kept: list[np.ndarray] = []
+        call = _keeping(read, kept)
+        latency[name] = yield from beside(lambda call=call: metrics.latency(call, READINGS))
+        same = same and all(bool(np.array_equal(back, q)) for back in kept)
+    gaps, values = coding.relative_index(q, s.gap_bits, _zero(codes))
+    yield
+    back = coding.from_relative_index(gaps, values, n, _zero(codes))
+    same = same and bool(np.array_equal(back, q))
+    forward = yield from _forward(s, codes)
+    return Decoded({k: len(data) for k, data in written.items()}, same, latency, forward)
+
+
+def _keeping(read: Callable[[], np.ndarray], kept: list[np.ndarray]) -> Callable[[], None]:
+    """Read, and keep what came."""
+
+    def call() -> None:
+        kept.append(read())
+
+    return call
+
+
+def _forward(s: PackState, codes: Codes) -> Generator[None, None, dict[str, metrics.Latency]]:
+    """Time the layer's product with its weights, and with the levels that took their place."""
+    W = networks.load(NETWORK).weights[s.layer]
+    W_hat = codes.levels[codes.q - codes.lowest].reshape(W.shape)
+    x = np.random.default_rng(0).random((IMAGES, W.shape[1]), np.float32)
+    yield
+    return (
+        yield from metrics.latency_in_turns(
+            {"before": lambda: x @ W.T, "after": lambda: x @ W_hat.T}, CALLS
+        )
+    )
+
+
+def _zero(codes: Codes) -> int:
+    """Return the code of 0, or one that does not occur."""
+    return codes.lowest - 1 if codes.zero is None else codes.zero
