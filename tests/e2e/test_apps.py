@@ -24,6 +24,7 @@ from qlab.live import (
     Integer,
     Microscope,
     Prune,
+    Qat,
     Quantize,
 )
 from qlab.live.settings import Choice, Flag, Real, Whole
@@ -39,14 +40,15 @@ APPS: dict[str, type[Instrument]] = {
     "microscope": Microscope,
     "integer": Integer,
     "calibrate": Calibrate,
+    "qat": Qat,
 }
 SLIDERS = {
     name: [n for n, s in app.STATE.settings().items() if isinstance(s, Whole | Real)]
     for name, app in APPS.items()
 }
-ABOUT_TRAINING = {"epochs"}  # settings of a training to come: they move no picture and no number
+ABOUT_TRAINING = {"epochs", "lr"}  # settings of a training to come: they move no picture
 FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature", "grids": "bits"}
-FIRST |= {"calibrate": "bits"}
+FIRST |= {"calibrate": "bits", "qat": "weight_bits"}
 FIRST |= {"microscope": "bits"}
 FIRST |= {"integer": "accumulator_bits"}
 FIRST |= {"allocate": "bits_fc1"}
@@ -55,6 +57,7 @@ NEEDS = {  # controls that are on the page only beside another setting
     ("allocate", "bits_conv1"): "network=lenet_5",
     ("allocate", "bits_conv2"): "network=lenet_5",
     ("grids", "scaled"): "format=e4m3",
+    ("qat", "weight_bits"): "method=dorefa",
     ("integer", "overflow"): "accumulator_bits=16",  # at 24 bits nothing overflows
     ("grids", "code_bits"): "format=kmeans",
     ("grids", "start"): "format=lloyd&code_bits=6",

@@ -20,6 +20,7 @@ from qlab.live import (
     Integer,
     Microscope,
     Prune,
+    Qat,
     Quantize,
 )
 from tests.repository import teaching
@@ -27,6 +28,7 @@ from tests.repository.tree import ROOT
 
 INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil, "grids": Grids}
 INSTRUMENTS["calibrate"] = Calibrate
+INSTRUMENTS["qat"] = Qat
 INSTRUMENTS["integer"] = Integer
 INSTRUMENTS["microscope"] = Microscope
 INSTRUMENTS["allocate"] = Allocate

@@ -64,8 +64,8 @@ def lsq_init(x: np.ndarray, quant_max: int) -> tuple[float, float]:
     >>> lsq_init(np.array([1.0, -3.0]), 4)
     (2.0, 0.35355339059327373)
     """
-    scale = 2 * np.abs(x).mean() / math.sqrt(quant_max)
-    return float(scale), 1 / math.sqrt(x.size * quant_max)
+    scale = 2 * np.abs(x).mean() / np.sqrt(quant_max)
+    return float(scale), float(1 / np.sqrt(x.size * quant_max))
 
 
 def _grids(rng: np.random.Generator) -> Iterator[tuple[float, int, int]]:
