@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from qlab import __version__, cli
-from tests.e2e.harness import ROOT, Server
+from tests.e2e.harness import ROOT, Server, until
 
 APPS = ROOT / "tests" / "e2e" / "apps"
 
@@ -196,9 +196,8 @@ def test_without_a_screen_no_browser_is_started(
 
 
 def test_ctrl_c_ends_server_and_kernels_quietly(tmp_path: Path) -> None:
-    server = Server(tmp_path / "log.txt", apps=APPS)
-    kernels = server.kernels()
-    assert kernels
+    server = Server(tmp_path / "log.txt")  # the project's: kernels wait warm for them
+    kernels = until(server.kernels, what="kernels start")
     assert server.stop() == 0
     alive = (k for k in kernels.values() if k.is_running())
     assert not [kernel for kernel in alive if kernel.status() != psutil.STATUS_ZOMBIE]
