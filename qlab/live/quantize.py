@@ -5,32 +5,40 @@ accuracy is measured: at once on a fixed random draw of the test images, then on
 """
 
 import functools
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
+import ipywidgets as ipw
 import numpy as np
 
-from qlab import core, data, metrics, networks, ranges
-from qlab.core import PerTensor, QParams, QuantSpec
+from qlab import codebooks, core, data, metrics, networks, ranges
+from qlab.core import QParams, QuantSpec
 from qlab.live.evaluation import Evaluation, share, sweepable
 from qlab.live.figure import Figure
-from qlab.live.instrument import Instrument, Preset
+from qlab.live.instrument import Instrument
+from qlab.live.quantize_background import Job, Jobs
+from qlab.live.quantize_code import code_of
+from qlab.live.quantize_look import Look, Small, affine_levels, extreme_scales, look_coded
 from qlab.live.quantize_pictures import (
-    ERRORS,
     curve_figure,
     error_figure,
     flips_figure,
     stairs_figure,
     weights_figure,
 )
-from qlab.live.quantize_state import GRANULARITIES, QuantizeResult, QuantizeState
-from qlab.live.readout import Value
-from qlab.live.worker import Task
+from qlab.live.quantize_presets import PRESETS
+from qlab.live.quantize_size import METERS, WHY, huffman, meters, operations, packed, times
+from qlab.live.quantize_state import GRIDS, REPAIR_IMAGES, REPAIRS, QuantizeResult, QuantizeState
+from qlab.live.readout import Readout, Value
+from qlab.live.worker import Task, finish
 from qlab.networks import Network
 
-BITS = range(1, 17)
-BINS = 320  # of the weight histogram, about one a pixel
+AT_ONCE = 0.02  # seconds that a hand waits for a grid that is not affine
+SOON = 0.3  # seconds of such a grid that is worth a curve
+TIMED, REPEATS = 100, 20  # images of a call, calls
+NEAREST: dict[str, Any] = {"repair": "none", "rounding": "nearest", "granularity": "tensor"}
 SEARCHED = ("mse", "least_squares_mapping", "kl", "histogram_mapping")  # 5 to 50 ms a layer
 _CALIBRATOR = ThreadPoolExecutor(1, "qlab-calibrate")
 
@@ -48,140 +56,180 @@ class Quantize(Instrument):
     STAND_INS = {  # noqa: RUF012
         "affine.quantize": "qlab.live.quantize_standin:QuantizeStandIn",
         "meters.sqnr": "qlab.live.quantize_meter:MeterStandIn",
+        "repair.least_squares_scale": "qlab.live.quantize_scale:ScaleStandIn",
         "model.forward": "qlab.live.quantize_forward:ForwardStandIn",
     }
     SPOKEN = ("accuracy", "change", "ratio")
-    PRESETS = (
-        Preset(
-            "8 bits are free",
-            {"bits": 8},
-            "A quarter of the bytes and the same accuracy, within noise: 255 levels are more "
-            "than these weights need. That is why 8 bits is where everyone starts.",
-        ),
-        Preset(
-            "2 bits and the outlier",
-            {"bits": 2},
-            "One scale must reach the largest weight, so with three levels nearly all others "
-            "round to zero. Look at the levels: the bell is under the middle one.",
-        ),
-        Preset(
-            "2 bits, clipped",
-            {"bits": 2, "method": "mse"},
-            "The same two bits, but the range is chosen for the smallest squared error: a few "
-            "large weights are clipped, the many small ones get levels. Compare the accuracy.",
-        ),
-        Preset(
-            "2 bits, a scale a row",
-            {"bits": 2, "granularity": "axis"},
-            "Each output neuron gets a scale that fits its own weights. The price is in the "
-            "bytes: 4 more for each row. Does it help as much as clipping?",
-        ),
-        Preset(
-            "Rounding down",
-            {"bits": 5, "rounding": "floor"},
-            "Floor errs in one direction only: the mean error is not zero but half a step, and "
-            "a sum over hundreds of inputs adds it up. Set it to nearest and compare.",
-        ),
-        Preset(
-            "Activations too",
-            {"bits": 8, "activation_bits": 2},
-            "Weights at 8 bits, but what enters each layer has only four values. Integer hardware "
-            "needs both. Give the weights these 2 bits instead, and leave the activations float: "
-            "which half of this network is the harder one?",
-        ),
-    )
+    PRESETS = PRESETS
+    BELOW = METERS
+
+    def __init__(self, **given: Any) -> None:
+        self.clock, self.waits = Readout("clock"), ipw.HTML()
+        self.waits.add_class("qlab-waits")
+        super().__init__(**given)
 
     # -- the library at work --------------------------------------------------------
 
     def steps(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
         """Quantize, measure the errors, estimate the accuracy."""
-        net = networks.load(s.network)
-        chosen = s.chosen()
-        for name in chosen:
-            _range(s.network, name, s.spec(), s.method)
-            yield
-        small, acting = self._quantized(s)
+        net, chosen = base_of(s.network, s.equalized()), s.chosen()
+        small, look = self.made(s)
+        waiting = small is None
+        if small is None:  # until then
+            plain = s.copy(grid="affine", bits=min(16, s.width()), **NEAREST)
+            for name in chosen:
+                _range(s.network, s.equalized(), name, plain.spec(), plain.method)
+                yield
+            small = self._quantized(plain)
+        acting = self._with_activations(s, small)
         yield
-
-        W = _flat(net, chosen)
-        W_hat = _flat(small.network, chosen)
-        s_ = np.concatenate([_scales(small.qparams[k], net.weights[k].shape) for k in chosen])
-        errors = metrics.errors(W, W_hat)
-        in_steps = (W_hat - W) / s_
-        error_counts = metrics.histogram(in_steps, *ERRORS).counts
-        levels_of = _levels if self.at_work is None else self.at_work.levels
-        levels, level_counts = levels_of(small, chosen, W_hat, self._limit(s))
-        yield
-
-        narrow, wide = extreme_scales(small.qparams)
-        stairs = self._stairs(s, narrow, wide)
-        yield
+        if look is None:
+            look = yield from self._look(s, net, small)
 
         start = min(acting.index(name) for name in chosen) if s.activation_bits == "float" else 0
-        now = yield from self.evaluation.classes(acting, start, before=s.network)
+        base = (s.network, s.equalized())
+        now = yield from self.evaluation.classes(acting, start, before=base)
         rows = self.evaluation.draw(acting, start)
         labels = self.evaluation.test.labels[rows]
-        was = self.evaluation.reference_classes(s.network, net, rows)
+        was = self.evaluation.reference_classes(base, net, rows)
         yield
         flipped = np.flatnonzero(now != was)
+        macs, bit_operations = operations(s)
         return QuantizeResult(
             key=s.key(),
+            state=s,
             network=s.network,
             layer=s.layer,
             chosen=chosen,
-            bits=s.bits,
+            bits=s.width(),
+            waiting=waiting,
             accuracy=share(now == labels, "estimated"),
             reference=share(was == labels, "estimated"),
             flipped=share(now != was, "estimated"),
             flips=tuple((int(rows[i]), int(was[i]), int(now[i])) for i in flipped[:10]),
-            errors=errors,
-            error_counts=error_counts,
-            mean_error=float(in_steps.mean()),
-            levels=levels,
-            level_counts=level_counts,
-            stairs=stairs,
-            steps=(float(narrow.scale), float(wide.scale)),
-            bytes=metrics.bytes_packed(small.network, small.qparams).total,
+            errors=look.errors,
+            error_counts=look.error_counts,
+            mean_error=look.mean_error,
+            levels=look.levels,
+            level_counts=look.level_counts,
+            stairs=look.stairs,
+            steps=look.steps,
+            bytes=packed(small).total,
             dense=metrics.bytes_dense(net).total,
+            macs=macs,
+            bit_operations=bit_operations,
         )
+
+    def result_of(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
+        """Find or compute the result of a state; one that waited is computed again."""
+        found = self.results.get(s.key())
+        if found is not None and found.waiting:
+            del self.results[s.key()]
+        return (yield from super().result_of(s))
+
+    def _look(
+        self, s: QuantizeState, net: Network, small: networks.Quantized
+    ) -> Generator[None, None, Look]:
+        chosen = s.chosen()
+        W, W_hat = flat(net, chosen), flat(small.network, chosen)
+        s_ = np.concatenate([_scales(small.qparams[k], net.weights[k].shape) for k in chosen])
+        in_steps = (W_hat - W) / s_
+        levels_of = affine_levels if self.at_work is None else self.at_work.levels
+        levels = levels_of(small, chosen, W_hat, self._limit(s))
+        yield
+        narrow, wide = extreme_scales(small.qparams)
+        stairs = self._stairs(s, narrow, wide)
+        yield
+        ends = (float(narrow.scale), float(wide.scale))
+        return Look.of(W, W_hat, in_steps, levels, stairs, ends)
 
     def _measure(self, s: QuantizeState) -> Task:
         """Replace the estimate of a kept result by all test images."""
         result = yield from self.result_of(s)
-        if result.full:
+        small, _ = self.made(s)
+        if result.full or result.waiting or small is None:
             return
-        net, labels = networks.load(s.network), self.evaluation.test.labels
-        was = yield from self.evaluation.all_reference_classes(s.network, net)
-        _, acting = self._quantized(s)
-        now = yield from self.evaluation.all_classes(acting)
+        net, labels = base_of(s.network, s.equalized()), self.evaluation.test.labels
+        was = yield from self.evaluation.all_reference_classes((s.network, s.equalized()), net)
+        now = yield from self.evaluation.all_classes(self._with_activations(s, small))
         flipped = np.flatnonzero(now != was)
+        size, entropy = yield from huffman(small)
         self.improve(
             s,
             accuracy=share(now == labels, "measured"),
             reference=share(was == labels, "measured"),
             flipped=share(now != was, "measured"),
             flips=tuple((int(i), int(was[i]), int(now[i])) for i in flipped[:10]),
+            huffman=size,
+            entropy=entropy,
         )
 
-    def _quantized(self, s: QuantizeState) -> tuple[networks.Quantized, Network]:
-        """Return the quantized weights, and the network that infers with them."""
-        net = networks.load(s.network)
-        chosen = s.chosen()
+    def _time(self, s: QuantizeState) -> Task:
+        """Take the time of the float network and of the quantized one, in turns."""
+        result = yield from self.result_of(s)
+        small, _ = self.made(s)
+        if result.latency is not None or result.waiting or small is None:
+            return
+        images = self.evaluation.test[:TIMED].images
+        variants = {
+            "float": networks.load(s.network),
+            "simulated": self._with_activations(s, small),
+        }
+        calls = {name: functools.partial(net.predict, images) for name, net in variants.items()}
+        latency = yield from metrics.latency_in_turns(calls, REPEATS)
+        self.results[s.key()] = timed = replace(self.results[s.key()], latency=latency)
+        if s.key() == self.state.key():
+            self.result = timed if self.standing is None else self.standing.view(timed)
+            self.clock.show(times(self.result))  # no picture shows it
+
+    def made(self, s: QuantizeState) -> tuple[Any, Look | None]:
+        """Return what a state makes of the weights, and its look; None while it is computed."""
         if self.at_work is not None:
-            small = self.at_work.answers(s).small
-        else:
-            found = {id(net.weights[name]): q for name, q in self.ranges_of(s).items()}
-            small = networks.quantize_weights(
-                net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), chosen
-            )
+            return self.at_work.answers(s).small, None
+        return self.by_library(s)
+
+    def by_library(self, s: QuantizeState) -> tuple[Any, Look | None]:
+        """Return the same, whatever stands in for the library."""
+        if s.plain():
+            return self._quantized(s), None
+        job = self._job(s)
+        return job.result if job.ready(AT_ONCE) else (None, None)
+
+    def network_of(self, s: QuantizeState) -> Network | None:
+        """Return the network that a state infers with; None while it is computed."""
+        small, _ = self.made(s)
+        return None if small is None else self._with_activations(s, small)
+
+    def _work(self, s: QuantizeState, pause: Callable[[], None]) -> tuple[Any, Look | None]:
+        """Repair, or code the weights, in a thread of its own."""
+        net, layers = networks.load(s.network), s.chosen()
+        if s.rounds_itself():
+            images = data.load("mnist").calibration[:REPAIR_IMAGES]
+            method = pausing(s.repair_function(), pause)
+            return networks.repair(net, s.spec(), method, images, layers), None
+        method = pausing(codebooks.METHODS[s.grid], pause)
+        small = networks.code_weights(net, method, layers, **s.grid_options())
+        return small, finish(look_coded(net, small, self.stair_points(s), self._limit(s)))
+
+    def _quantized(self, s: QuantizeState) -> networks.Quantized:
+        """Round the weights to an affine grid."""
+        net = base_of(s.network, s.equalized())
+        found = {id(net.weights[name]): q for name, q in self.ranges_of(s).items()}
+        return networks.quantize_weights(
+            net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), s.chosen()
+        )
+
+    def _with_activations(self, s: QuantizeState, small: Small) -> Network:
+        """Return the network that infers, its activations quantized where they are to be."""
         if s.activation_bits == "float":
-            return small, small.network
-        acting = self._acting(s.network, s.activation_bits)
-        return small, acting.with_weights({k: small.network.weights[k] for k in chosen})
+            return small.network
+        acting = self._acting(s.network, s.equalized(), s.activation_bits)
+        return acting.with_weights(small.network.weights, small.network.biases)
 
     def ranges_of(self, s: QuantizeState) -> dict[str, QParams]:
         """Find scale and zero point of each layer that is quantized."""
-        return {name: _range(s.network, name, s.spec(), s.method) for name in s.chosen()}
+        even = s.equalized()
+        return {name: _range(s.network, even, name, s.spec(), s.method) for name in s.chosen()}
 
     def stair_points(self, s: QuantizeState) -> np.ndarray:
         """List the weights at which the staircase is drawn."""
@@ -194,25 +242,26 @@ class Quantize(Instrument):
         x, rounding = self.stair_points(s), s.rounding_function()
         return np.stack([core.fake_quantize(x, q, rounding) for q in ends])
 
-    def _acting(self, name: str, bits: int) -> Network:
+    def _acting(self, name: str, even: bool, bits: int) -> Network:
         """Return a network whose activations have so many bits."""
         spec = QuantSpec(bits=bits, signed=False, symmetric=False)
-        ends = self._calibrated(name).result()
+        ends = self._calibrated(name, even).result()
         qparams = {layer: ranges.minmax(x, spec) for layer, x in ends.items()}
-        return networks.fake_quantize_inputs(networks.load(name), qparams)
+        return networks.fake_quantize_inputs(base_of(name, even), qparams)
 
-    def _calibrated(self, name: str) -> "Future[dict[str, np.ndarray]]":
+    def _calibrated(self, name: str, even: bool) -> "Future[dict[str, np.ndarray]]":
         """Calibrate once for all bits, in a thread: the page is heard meanwhile."""
-        if name not in self._ends:
-            self._ends[name] = _CALIBRATOR.submit(_activation_ends, name)
-        return self._ends[name]
+        if (name, even) not in self._ends:
+            self._ends[name, even] = _CALIBRATOR.submit(_activation_ends, name, even)
+        return self._ends[name, even]
 
     def _limit(self, s: QuantizeState | QuantizeResult) -> float:
         """Find the largest weight, a little rounded up: both ends of the weight axes."""
-        weights = networks.load(s.network).weights
+        even = (s if isinstance(s, QuantizeState) else s.state).equalized()
+        weights = base_of(s.network, even).weights
         chosen = weights.values() if s.layer == "all" else [weights[s.layer]]
         return self.evaluation.keep(
-            ("limit", s.network, s.layer),
+            ("limit", s.network, s.layer, even),
             lambda: 1.04 * max(float(np.abs(W).max()) for W in chosen),
         )
 
@@ -220,12 +269,19 @@ class Quantize(Instrument):
 
     def plan(self, s: QuantizeState) -> Iterator[Task]:
         """Measure here, sketch the curve, prepare the slider in hand, measure the curve."""
-        near = sorted(BITS, key=lambda b: (abs(b - s.bits), b))
+        possible = s.possible_bits()
+        near = sorted(possible, key=lambda b: (abs(b - s.bits), b)) if len(possible) > 1 else []
         yield self._link_task()
+        yield self._await(s)
         yield self._measure(s)
         yield from self.stood(self._measure, s)
         yield self._settled_task()
+        yield self._time(s)
         yield self._calibrate(s)
+        if not s.plain():
+            if self._made_soon(s):
+                yield self._sketch(s, near)
+            return
         yield self._sketch(s, near)
         yield self._ahead_task(s)
         yield self._search(s, near)
@@ -234,8 +290,31 @@ class Quantize(Instrument):
                 yield self._measure(s.copy(bits=bits))
                 yield self._redraw()
 
+    def ahead(self, s: QuantizeState) -> list[Any]:
+        """Leave out what would have to be waited for, and what the grid does not have."""
+        if self.in_hand in ("grid", "repair") or self.in_hand not in s.used() or not s.plain():
+            return []
+        return super().ahead(s)
+
+    def _job(self, s: QuantizeState) -> Job:
+        return self.jobs.ask(s.weights_key(), functools.partial(self._work, s.copy()))
+
+    def _await(self, s: QuantizeState) -> Task:
+        """Wait for what is being computed, then show it."""
+        found = self.results.get(s.key())
+        if found is None or not found.waiting:
+            return
+        job = self._job(s)
+        while not job.ready(0.004):
+            yield
+        if s.key() == self.state.key():
+            self.refresh()
+
+    def _made_soon(self, s: QuantizeState) -> bool:
+        return s.plain() or self._job(s).seconds <= SOON
+
     def _calibrate(self, s: QuantizeState) -> Task:
-        calibration = self._calibrated(s.network)
+        calibration = self._calibrated(s.network, s.equalized())
         while not calibration.done():
             wait([calibration], 0.004)
             yield
@@ -246,12 +325,15 @@ class Quantize(Instrument):
             for bits in near:
                 spec = s.copy(bits=bits).spec()
                 for name in s.chosen():
-                    _range(s.network, name, spec, method)
+                    _range(s.network, s.equalized(), name, spec, method)
                     yield
 
     def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
         for bits in near:
-            yield from self.result_of(s.copy(bits=bits))
+            other = s.copy(bits=bits)
+            while not other.plain() and not self._job(other).ready(0.004):
+                yield
+            yield from self.result_of(other)
             self.figures["curve"].show(self.result)
             yield
         yield from self._redraw()
@@ -264,7 +346,8 @@ class Quantize(Instrument):
 
     def numbers(self, r: QuantizeResult) -> Iterator[Value]:
         """Accuracy and what it is compared with, errors, bytes."""
-        yield Value.of("accuracy", "Accuracy", r.accuracy, form="percent")
+        note = "of the plain grid, for now" if r.waiting else ""
+        yield Value.of("accuracy", "Accuracy", r.accuracy, form="percent", note=note)
         yield Value.change("Change against float", r.accuracy, r.reference)
         yield Value.of("float_accuracy", "Float accuracy, same images", r.reference, form="percent")
         yield Value.of("flipped", "Predictions flipped", r.flipped, form="percent")
@@ -281,30 +364,28 @@ class Quantize(Instrument):
                 form=form,
             )
         yield Value(
-            name="bytes",
-            label="Bytes, packed",
-            value=r.bytes,
-            source="derived",
-            form="bytes",
-            note=f"float32: {r.dense:,}",
-        )
-        yield Value(
             name="ratio",
-            label="Smaller by",
+            label="Smaller by, packed",
             value=r.dense / r.bytes,
             source="derived",
             form="ratio",
         )
+        yield from meters(r)
+
+    @property
+    def values(self) -> dict[str, Value]:
+        """The numbers on screen by name, the times among them."""
+        return {**super().values, **self.clock.values}
 
     # -- pictures ---------------------------------------------------------------------
 
     def build(self) -> list[Figure]:
         """Make the five pictures."""
-        self.evaluation = Evaluation()
-        self._ends: dict[str, Future[dict[str, np.ndarray]]] = {}
+        self.evaluation, self.jobs = Evaluation(), Jobs()
+        self._ends: dict[tuple[str, bool], Future[dict[str, np.ndarray]]] = {}
         networks.load(self.state.network)
         return [
-            weights_figure(self._limit, lambda r: _flat(networks.load(r.network), r.chosen)),
+            weights_figure(self._limit, lambda r: flat(_base(r), r.chosen)),
             stairs_figure(self._limit),
             error_figure(),
             curve_figure(self._known),
@@ -313,43 +394,49 @@ class Quantize(Instrument):
 
     def _known(self, r: QuantizeResult) -> list[QuantizeResult]:
         """List the results at every number of bits that are there already, bits ascending."""
-        keys = ((*r.key[:2], bits, *r.key[3:]) for bits in BITS)
-        return [self.results[key] for key in keys if key in self.results]
+        possible = r.state.possible_bits()
+        if len(possible) == 1:
+            return [r]
+        found = (self.results.get(r.state.at_bits(bits)) for bits in possible)
+        return [other for other in found if other is not None and not other.waiting]
+
+    def refresh(self) -> None:
+        """Compute and show the present state; what was computed for another one is dropped."""
+        if self._built:
+            self.jobs.only(self.state.weights_key())
+        super().refresh()
+
+    def show(self, result: QuantizeResult) -> None:
+        """Show a result, and of the controls those that mean something beside the others."""
+        s = result.state
+        used, possible = s.used(), s.possible_bits()
+        for name, bound in self.controls.items():
+            bound.layout.display = None if name in used else "none"
+        bits = self.controls["bits"]
+        if "bits" in used and (bits.min, bits.max) != (possible[0], possible[-1]):
+            bits.min, bits.max = 1, 16
+            bits.min, bits.max = possible[0], possible[-1]
+            bits.sync()
+        super().show(result)
+        self.clock.show(times(self.result))
+        self.waits.value = f'<p role="status">{waits_for(s)}</p>' if result.waiting else ""
+
+    def tools(self) -> list[ipw.Widget]:
+        """Return the sentence about what is being computed."""
+        return [self.waits]
+
+    def extras(self) -> list[ipw.Widget]:
+        """Return the clock, and why it does not fall."""
+        card = ipw.VBox([ipw.HTML(WHY), self.clock])
+        card.add_class("qlab-card")
+        card.layout.margin = "14px 0 0"
+        return [card]
 
     # -- what is taken away -----------------------------------------------------------
 
     def code(self) -> str:
         """Write the lines of qlab that print the numbers on screen."""
-        s = self.state
-        layers = None if s.layer == "all" else [s.layer]
-        spec = f"bits={s.bits}, symmetric={s.symmetric}"
-        rounding = (
-            "qlab.core.stochastic(np.random.default_rng(0))"
-            if s.rounding == "stochastic"
-            else f"qlab.core.{s.rounding}"
-        )
-        acting = "acting = small.network"
-        if s.activation_bits != "float":
-            acting = (
-                "acting = qlab.networks.quantize_activations(net, mnist.calibration, qlab.core."
-                f"QuantSpec(bits={s.activation_bits}, signed=False, symmetric=False)"
-                ").with_weights(small.network.weights)"
-            )
-        return f"""import numpy as np, qlab
-net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
-spec = qlab.core.QuantSpec({spec}, granularity=qlab.core.{GRANULARITIES[s.granularity][1]!r})
-small = qlab.networks.quantize_weights(net, spec, qlab.ranges.{s.method}, {rounding}, {layers})
-{acting}
-W, W_hat = (np.concatenate([n.weights[k].ravel() for k in small.qparams])
-            for n in (net, small.network))
-was, now = (n.predict(mnist.test.images) for n in (net, acting))
-before, after = (qlab.metrics.accuracy(x, mnist.test).value for x in (was, now))
-print("accuracy", after, "\\nfloat_accuracy", before, "\\nchange", after - before)
-print("flipped", (was.argmax(1) != now.argmax(1)).mean())
-print("sqnr", qlab.metrics.sqnr(W, W_hat), "\\nmse", qlab.metrics.mse(W, W_hat))
-size, dense = qlab.metrics.bytes_packed(small.network, small.qparams), qlab.metrics.bytes_dense(net)
-print("bytes", size.total, "\\nratio", dense.total / size.total)
-"""
+        return code_of(self.state)
 
     def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
         """List the curve and the flipped images, as far as they are known."""
@@ -364,48 +451,54 @@ print("bytes", size.total, "\\nratio", dense.total / size.total)
         }
 
 
-def _activation_ends(name: str) -> dict[str, np.ndarray]:
+def pausing(method: Callable[..., Any], pause: Callable[[], None]) -> Callable[..., Any]:
+    """Let a method of a layer pause first."""
+
+    def paused(*given: Any, **options: Any) -> Any:
+        pause()
+        return method(*given, **options)
+
+    return paused
+
+
+def waits_for(s: QuantizeState) -> str:
+    """Say what is being computed, and what is shown until then."""
+    what = REPAIRS[s.repair] if s.grid == "affine" else f"{GRIDS[s.grid]}, {s.width()} bits,"
+    return (
+        f"<b>{what} is being computed …</b> Until then you see the affine grid of as many bits, "
+        "rounded to nearest."
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def base_of(network: str, even: bool) -> Network:
+    """Return the float network, its layers equalized or as they were trained."""
+    net = networks.load(network)
+    return networks.equalize(net) if even else net
+
+
+def _base(r: QuantizeResult) -> Network:
+    return base_of(r.network, r.state.equalized())
+
+
+def _activation_ends(name: str, even: bool) -> dict[str, np.ndarray]:
     """Find least and largest of what enters each layer, on the calibration split."""
     x, _ = data.load("mnist").calibration.for_choosing("calibrate activation ranges")
-    entering = networks.activations(networks.load(name), x)
+    entering = networks.activations(base_of(name, even), x)
     return {layer: np.array([x.min(), x.max()]) for layer, x in entering.items()}
 
 
 @functools.lru_cache(maxsize=2048)
-def _range(network: str, layer: str, spec: QuantSpec, method: str) -> QParams:
+def _range(network: str, even: bool, layer: str, spec: QuantSpec, method: str) -> QParams:
     """Find scale and zero point of one layer, or the ones found before."""
-    return ranges.METHODS[method](networks.load(network).weights[layer], spec)
+    return ranges.METHODS[method](base_of(network, even).weights[layer], spec)
 
 
-def _flat(net: Network, chosen: list[str]) -> np.ndarray:
+def flat(net: Network, chosen: list[str]) -> np.ndarray:
+    """Return the weights of some layers in a row."""
     weights = [net.weights[name].ravel() for name in chosen]
     return weights[0] if len(weights) == 1 else np.concatenate(weights)
 
 
 def _scales(qparams: QParams, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(qparams.expand(shape)[0], shape).ravel()
-
-
-def _levels(
-    small: networks.Quantized, chosen: list[str], W_hat: np.ndarray, limit: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Levels and how many weights each holds; where they are too many, fine bins of them."""
-    spec = next(iter(small.qparams.values())).spec
-    if spec.granularity == PerTensor() and spec.bits <= 8:
-        codes = np.arange(spec.quant_min, spec.quant_max + 1, dtype=np.int32)
-        positions = [core.dequantize(codes, small.qparams[name]) for name in chosen]
-        counts = [metrics.code_counts(small.codes[name], spec) for name in chosen]
-        return np.concatenate(positions), np.concatenate(counts)
-    h = metrics.histogram(W_hat, -limit, limit, BINS)
-    return (h.edges[:-1] + h.edges[1:]) / 2, h.counts
-
-
-def extreme_scales(qparams: Any) -> tuple[QParams, QParams]:
-    """Scalar QParams of the narrowest and the widest step among all blocks."""
-    scale = np.concatenate([q.scale.ravel() for q in qparams.values()])
-    zero = np.concatenate([q.zero_point.ravel() for q in qparams.values()])
-    spec = next(iter(qparams.values())).spec
-    one = QuantSpec(bits=spec.bits, signed=spec.signed, symmetric=spec.symmetric)
-    ends = (int(scale.argmin()), int(scale.argmax()))
-    narrow, wide = (QParams(np.array(scale[i]), np.array(zero[i]), one) for i in ends)
-    return narrow, wide

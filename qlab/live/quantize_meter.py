@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from qlab import networks
+from qlab.live.quantize import base_of
 from qlab.live.quantize_state import QuantizeResult, QuantizeState
-from qlab.live.standin import Difference, StandIn, Unusable
+from qlab.live.standin import Difference, Idle, StandIn, Unusable
 from qlab.live.worker import Task
 
 
@@ -77,7 +78,10 @@ class MeterStandIn(StandIn):
 
 def before_and_after(instrument: Any, s: QuantizeState) -> tuple[np.ndarray, np.ndarray]:
     """Return the chosen layers' weights in a row, and what quantization leaves of them, float64."""
-    net, (small, _) = networks.load(s.network), instrument._quantized(s)
+    small, _ = instrument.by_library(s)
+    if small is None:
+        raise Idle("This setting is being computed; your function is asked when it is there.")
+    net = base_of(s.network, s.equalized())
     weights = ([one.weights[k].ravel() for k in s.chosen()] for one in (net, small.network))
     before, after = (np.concatenate(rows).astype(np.float64) for rows in weights)
     return before, after

@@ -37,8 +37,8 @@ def weights_figure(limit: Limit, flat: Callable[[QuantizeResult], np.ndarray]) -
         size=(400, 240),
         build=build,
         draw=lambda r: plots.set_levels(art["after"], r.levels, r.level_counts),
-        key=lambda r: r.key[:3] + r.key[4:],  # not moved by bits of activations
-        scene=lambda r: (r.network, r.layer),
+        key=lambda r: r.looks,  # not moved by bits of activations
+        scene=lambda r: (r.network, r.layer, r.state.equalized()),
         stage=stage,
         caption=_swatch(plots.style.BEFORE)
         + "float weights, in 120 bins &ensp; "
@@ -80,8 +80,8 @@ def stairs_figure(limit: Limit) -> Figure:
         size=(400, 240),
         build=build,
         draw=draw,
-        key=lambda r: r.key[:3] + r.key[4:],
-        scene=lambda r: (r.network, r.layer),
+        key=lambda r: r.looks,
+        scene=lambda r: (r.network, r.layer, r.state.equalized()),
         stage=stage,
         caption=_swatch(plots.style.AFTER, thin=True)
         + "widest step &ensp; "
@@ -119,9 +119,10 @@ def error_figure() -> Figure:
         size=(400, 240),
         build=build,
         draw=draw,
-        key=lambda r: r.key[:3] + r.key[4:],
+        key=lambda r: r.looks,
         caption=_swatch(plots.style.ERROR)
-        + "after minus before, in steps &ensp; black line: mean &ensp; "
+        + "after minus before, in steps (mean gaps, where levels are uneven) &ensp; black line: "
+        "mean &ensp; "
         "dashed: half a step; beyond it lies what was clipped",
         describe=lambda r: (
             f"Histogram of the error in steps; its mean is {r.mean_error:.3f} steps."

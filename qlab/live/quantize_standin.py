@@ -16,10 +16,10 @@ from matplotlib.patheffects import withStroke
 from qlab import core, metrics, networks
 from qlab.core import PerGroup, PerTensor, QParams
 from qlab.live.overlay import DOTTED, heads, point
-from qlab.live.quantize import BINS, extreme_scales
+from qlab.live.quantize_look import BINS, extreme_scales
 from qlab.live.quantize_pictures import ERRORS
 from qlab.live.quantize_state import QuantizeState
-from qlab.live.standin import Difference, StandIn, Unusable, beside, over, swatch
+from qlab.live.standin import Difference, Idle, StandIn, Unusable, beside, over, swatch
 from qlab.plots.style import INK, PURPLE
 
 TIE = 2 * float(np.finfo(np.float32).eps)  # relative to x/s: one and a half ε, see above
@@ -51,6 +51,8 @@ class QuantizeStandIn(StandIn):
     def ask(self, s: QuantizeState, *given: Any) -> Codes:
         """Equation 1 for every block of the chosen layers, and for the two staircases."""
         instrument: Any = self.instrument
+        if s.grid != "affine" or s.repair != "none":
+            raise Idle("Your function is for the affine grid without repair. Set the menus to it.")
         net, qparams = networks.load(s.network), instrument.ranges_of(s)
         x, ends = instrument.stair_points(s), extreme_scales(qparams)
         cases = [case for k, q in qparams.items() for case in _cases(net.weights[k], q)]

@@ -1,12 +1,14 @@
 """What the Quantize instrument can be set to, and what a setting gives."""
 
 import contextlib
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from qlab import core, metrics, networks, ranges
+from qlab import codebooks, core, metrics, networks, ptq, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
 from qlab.live.offered import LAYER_MENU, NETWORKS, available
 from qlab.live.settings import Choice, Flag, Whole
@@ -18,6 +20,26 @@ GRANULARITIES: dict[str, tuple[str, core.Granularity]] = {
     "axis": ("One scale an output (row)", PerAxis(0)),
     "group": ("One scale for 64 weights", PerGroup(64)),
 }
+OWN = "own"  # the blocks that a codebook's own paper has
+GRIDS = {"affine": "Affine (even steps)"}
+GRID_NAMES = {"identity": "Identity (32 bits, control)", "kmeans": "K-means, exact"}
+GRID_NAMES |= {"lloyd": "K-means, Lloyd", "learned": "Equal shares (learned codebook's start)"}
+GRID_NAMES |= {"nf4": "NormalFloat (NF4)", "power_of_two": "Power of two", "apot": "APoT"}
+GRID_NAMES |= {"piecewise_linear": "Two slopes (piecewise linear)"}
+GRID_NAMES |= {"minifloat": "Float E2M1, E2M3, E4M3", "e5m2": "Float E5M2"}
+GRID_NAMES |= {"mx": "Microscaling (MXFP4, 6, 8)", "dorefa": "DoReFa", "twn": "Ternary, TWN rule"}
+GRID_NAMES |= {"ternary": "Ternary, optimum", "bnn": "Binary, signs (BNN)"}
+GRID_NAMES |= {"xnor": "Binary with a mean (XNOR)"}
+GRIDS |= {name: GRID_NAMES.get(name, name) for name in codebooks.METHODS}
+UNSCALED = ("identity", "bnn")  # grids that no block has a scale of
+IN_TIME = {"kmeans": 6}  # most bits that a page waits for: the optimum of 8 takes two minutes
+REPAIRS = {"none": "None", "equalization": "Cross-layer equalization"}
+REPAIR_NAMES = {"least_squares": "Least-squares scale", "bias_correction": "Bias correction"}
+REPAIR_NAMES |= {"adaround": "AdaRound", "gptq": "GPTQ", "awq": "AWQ", "hqq": "HQQ"}
+REPAIR_NAMES |= {"smoothquant": "SmoothQuant's factors"}
+REPAIRS |= {name: REPAIR_NAMES.get(name, name) for name in ptq.METHODS}
+REPAIR_OPTIONS: dict[str, dict[str, int]] = {"adaround": {"iterations": 100}}  # seconds, not tens
+REPAIR_IMAGES = 256  # of the calibration split
 METHOD_NAMES = {"minmax": "Smallest to largest", "percentile": "99.9th percentile", "mse": "MSE"}
 METHOD_NAMES |= {"ema": "Moving average", "sigma": "Mean ± 3σ", "kl": "KL (entropy)"}
 METHOD_NAMES |= {"aciq": "ACIQ, Laplace", "aciq_gauss": "ACIQ, Gauss"}
@@ -42,6 +64,12 @@ class QuantizeState(State):
         label="Layer",
         help="Quantize every layer, or one alone to see how sensitive it is.",
     )
+    grid = Choice(
+        "affine",
+        GRIDS,
+        label="Grid",
+        help="Where the levels stand: at even steps, or where a method's table puts them.",
+    )
     bits = Whole(4, 1, 16, label="Bits of weights", help="b bits give at most 2^b levels.")
     activation_bits = Whole(
         "float",
@@ -59,7 +87,7 @@ class QuantizeState(State):
     )
     granularity = Choice(
         "tensor",
-        {name: words for name, (words, _) in GRANULARITIES.items()},
+        {name: words for name, (words, _) in GRANULARITIES.items()} | {OWN: "As its paper has it"},
         label="Granularity",
         help="How many weights share one scale: fewer fit better and cost more bytes.",
     )
@@ -75,11 +103,86 @@ class QuantizeState(State):
         label="Rounding",
         help="Where a value between two levels goes.",
     )
+    repair = Choice(
+        "none",
+        REPAIRS,
+        label="Repair",
+        help="What is done about the damage without training, on 256 images of the calibration "
+        "split.",
+    )
+
+    def used(self) -> set[str]:
+        """Name the settings that mean something beside the others."""
+        always = {"network", "layer", "grid", "activation_bits"}
+        if self.grid != "affine":
+            bits = {"bits"} if len(self.possible_bits()) > 1 else set()
+            return always | bits | (set() if self.grid in UNSCALED else {"granularity"})
+        rounds = set() if self.rounds_itself() else {"rounding"}
+        return always | {"bits", "symmetric", "granularity", "method", "repair"} | rounds
+
+    def possible_bits(self) -> tuple[int, ...]:
+        """List the bits that the grid can have here."""
+        if self.grid == "affine":
+            return tuple(range(1, 17))
+        return tuple(b for b in codebooks.BITS[self.grid] if b <= IN_TIME.get(self.grid, 32))
+
+    def width(self) -> int:
+        """Return the bits of a code: the grid's own where it has no choice."""
+        possible = self.possible_bits()
+        return self.bits if self.bits in possible else possible[0]
+
+    def rounds_itself(self) -> bool:
+        """Tell whether a repair decides how weights are rounded."""
+        return self.grid == "affine" and self.repair in ptq.METHODS
+
+    def equalized(self) -> bool:
+        """Tell whether the layers share their ranges first."""
+        return self.grid == "affine" and self.repair == "equalization"
+
+    def plain(self) -> bool:
+        """Tell whether a hand can wait for it: an affine grid without a repair of its own."""
+        return self.grid == "affine" and not self.rounds_itself()
+
+    def repair_function(self) -> Callable[..., ptq.Repaired]:
+        """Return the repair with the range method and what else it is given."""
+        options = REPAIR_OPTIONS.get(self.repair, {})
+        return functools.partial(
+            ptq.METHODS[self.repair], method=ranges.METHODS[self.method], **options
+        )
+
+    def grid_options(self) -> dict[str, Any]:
+        """Return what a codebook's method is given beside the weights."""
+        given: dict[str, Any] = {"bits": self.width()}
+        if self.granularity != OWN and self.grid not in UNSCALED:
+            given["granularity"] = GRANULARITIES[self.granularity][1]
+        return given
+
+    def weights_key(self) -> tuple[Any, ...]:
+        """Return what decides the weights: of the settings used, all but the activations' bits."""
+        used = self.used() - {"activation_bits"}
+        return tuple((n, v) for n, v in self.values().items() if n in used)
+
+    def at_bits(self, bits: int) -> tuple[Any, ...]:
+        """Return the key of the same state with other bits."""
+        return tuple(({**self.values(), "bits": bits}).values())
+
+    def _settle(self, sentences: list[str]) -> None:
+        possible = self.possible_bits()
+        if len(possible) > 1 and self.bits not in possible:
+            before = getattr(self, "_bits", self.bits)
+            onward = [b for b in possible if (b > self.bits) == (self.bits > before)]
+            self.bits = min(onward or possible, key=lambda b: abs(b - self.bits))
+        self._bits = self.bits
+        super()._settle(sentences)
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are there, and the layers that the network has."""
+        """Offer the networks that are there, the network's layers, and blocks that fit."""
         if name == "network":
             return available()
+        if name == "granularity":
+            if self.grid != "affine":
+                return [OWN, *GRANULARITIES]
+            return ["tensor", "axis"] if self.rounds_itself() else list(GRANULARITIES)
         if name == "layer":
             with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
                 return ["all", *networks.load(self.network).weights]
@@ -108,8 +211,10 @@ class QuantizeResult:
     key: tuple[Any, ...]
     network: str
     layer: str
+    state: QuantizeState  # that it belongs to: not moved by any hand
     chosen: list[str]  # the layers that were quantized
-    bits: int
+    bits: int  # of a code
+    waiting: bool  # what was asked for is being computed: this is the plain affine grid
     accuracy: Measured
     reference: Measured  # the float network on the same images
     flipped: Measured
@@ -123,9 +228,19 @@ class QuantizeResult:
     steps: tuple[float, float]  # the narrowest and the widest scale
     bytes: int
     dense: int
+    macs: int
+    bit_operations: int
+    huffman: int | None = None  # bytes, once they were counted
+    entropy: float | None = None  # bits a weight
+    latency: dict[str, metrics.Latency] | None = None
     beside: Any = None  # what stands in for the library, and is shown with this
 
     @property
     def full(self) -> bool:
         """True once all test images were used."""
         return self.accuracy.source == "measured"
+
+    @property
+    def looks(self) -> tuple[Any, ...]:
+        """Name what the pictures of the weights show."""
+        return (self.state.weights_key(), self.waiting)

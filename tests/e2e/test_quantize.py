@@ -57,3 +57,24 @@ def test_fewer_bits_cost_accuracy_and_save_bytes(visit: Visit) -> None:
     assert measured(app) < at_eight
     assert "beyond noise" in app.page.locator(".qlab-readout").first.inner_text()
     app.is_clean()
+
+
+def test_a_table_and_a_repair_are_computed_beside_a_page_that_stays_alive(visit: Visit) -> None:
+    app = visit("quantize", "layer=fc2&bits=2&method=mse")
+    before = measured(app)
+    app.choose("repair", "AdaRound")
+    until(lambda: "AdaRound is being computed" in app.page.locator(".qlab-waits").inner_text())
+    waiting = app.value("bytes")
+    app.drag("bits", 0.5)  # the hand moves on, and is answered
+    until(lambda: app.value("bytes") > waiting)
+    app.drag("bits", 0.067)
+    until(lambda: app.value("bytes") == waiting)
+    told = app.page.locator(".qlab-waits")
+    until(lambda: told.inner_text() == "", 60, "the repair is there")
+    assert measured(app) > before
+    app.choose("repair", "None")
+    app.choose("grid", "Ternary, optimum")
+    until(lambda: not app.control("bits").is_visible(), what="two bits are its own")
+    assert not app.control("repair").is_visible()
+    until(lambda: told.inner_text() == "", 60, "the table is there")
+    app.is_clean()
