@@ -72,7 +72,7 @@ def theatre_figure(find: Find, choose: Callable[[int], None]) -> Figure:
         others = {METHODS.index(name): draws for name, draws in r.draws.items()}
         plots.set_method_rows(art["rows"], r.clip, clips, others)
 
-    return Figure(
+    figure = Figure(
         "theatre",
         "Clip or round: one point decides",
         size=(400, 560),
@@ -95,6 +95,8 @@ def theatre_figure(find: Find, choose: Callable[[int], None]) -> Figure:
         + "draws. <b>Press or drag</b> in the picture, or use the slider.",
         describe=_theatre_in_words,
     )
+    figure.image.add_class("qlab-tall")
+    return figure
 
 
 def _theatre_in_words(r: CalibrateResult) -> str:

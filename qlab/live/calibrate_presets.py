@@ -17,10 +17,11 @@ PRESETS = (
         "the sum of the errors and the accuracy are better.",
     ),
     Preset(
-        "One image is not enough",
-        {"method": "minmax", "images": 1.0},
-        "Minmax stands at the largest value that it has seen. Draw another image, or more of "
-        "them: it wanders, while percentile and MSE stay nearly where they were.",
+        "The largest of 64 images",
+        {"bits": 2, "method": "minmax"},
+        "Minmax stands at the largest value that it has seen: other images, another range, and "
+        "with more of them it only grows. Move the draw, then the number of images: percentile "
+        "and MSE move too, but less, and they settle.",
     ),
     Preset(
         "More bits, wider range",

@@ -102,6 +102,22 @@ class CalibrateState(State):
         idle |= {"images", "seed"} if self.kind == "weights" else set()
         return set(self.settings()) - idle
 
+    def words(self) -> str:
+        """Name the setting as a table of results does.
+
+        Examples
+        --------
+        >>> CalibrateState(bits=2, clip=33).words()
+        'into fc2, 2 bits, clipped at 33 %'
+        >>> CalibrateState(kind="weights", method="kl").words()
+        'weights of fc2, 4 bits, KL'
+        """
+        values = "into" if self.kind == "activations" else "weights of"
+        how = f"clipped at {self.clip} %" if self.method == "hand" else words(self.method)
+        if self.method != "hand" and self.kind == "activations":
+            how += f" on {self.images:.0f} images"
+        return f"{values} {self.layer}, {self.bits} bits, {how}"
+
     @property
     def source(self) -> tuple[str, str, str]:
         """Name the values that are looked at."""
