@@ -106,9 +106,9 @@ def set_nearby(
     at = float(np.clip(place, -EDGE + 0.15, EDGE - 0.15))
     line.number.set_data([at], [0.72])
     line.error.set_data([0, at], [0.4, 0.4])
-    for end, (from_, to) in zip(
-        line.beyond, ((-EDGE, held[0] - REACH - 0.5), (held[-1] - REACH + 0.5, EDGE)), strict=True
-    ):
+    first, last = (held[0], held[-1]) if held else (2 * REACH + 1, 2 * REACH + 1)  # all beyond
+    ends = ((-EDGE, first - REACH - 0.5), (last - REACH + 0.5, EDGE))
+    for end, (from_, to) in zip(line.beyond, ends, strict=True):
         end.set_x(from_)
         end.set_width(max(0.0, to - from_))
         end.set_visible(to - from_ > 0.5)
