@@ -1,9 +1,9 @@
 """Error against bits, trained with quantization or not: ``python -m benchmarks.qat_stored``.
 
 LeNet-300-100 at 1 to 4 bits of weights, with activations in float and at 4, 2 and 1 bits, by each
-method that knows these bits, three seeds each, all by one short recipe; beside them the network
+method that knows these bits, two seeds each, all by one short recipe; beside them the network
 that is rounded after training. Each run's epoch is chosen on validation; the test images are read
-once, at its end. One thread; about twenty minutes of one core. Each finished run is written to
+once, at its end. One thread; about ten minutes of one core. Each finished run is written to
 `qlab/networks/zoo/qat.json` at once: stopped and started again, it goes on where it was.
 """
 
@@ -22,7 +22,7 @@ from qlab.networks.files import write_whole
 TITLE = "Error of LeNet-300-100 on MNIST by bits, %"
 NETWORK = "lenet_300_100"
 FILE = Path(networks.__file__).with_name("zoo") / "qat.json"
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1)
 BITS = (1, 2, 3, 4)
 ACTIVATIONS = (None, 2, 4, 1)
 RECIPE = {"epochs": 3, "train_images": 15_000, "batch_size": 128, "optimizer": "adam", "lr": 1e-3}
@@ -84,6 +84,7 @@ def run(path: Path = FILE) -> list[dict[str, object]]:
     mnist = data.load("mnist")
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     runs = kept.get("runs", []) if kept.get("recipe") == RECIPE else []
+    runs = [run for run in runs if run["seed"] in (None, *SEEDS)]
     known = {_key(run) for run in runs}
     for method in NOT_TRAINED:
         for activation_bits in ACTIVATIONS:
@@ -97,6 +98,7 @@ def run(path: Path = FILE) -> list[dict[str, object]]:
         if _key(setting) not in known:
             runs.append(_trained(setting, mnist))
             _write(path, runs)
+    _write(path, runs)
     return list(_rows(runs))
 
 
