@@ -59,10 +59,11 @@ class Pack(Instrument):
             "and nothing is lost.",
         ),
         Preset(
-            "Equal shares, nothing to gain",
-            {"bits": 2, "grid": "kmeans"},
-            "k-means puts its levels where the weights are, so the codes are about equally "
-            "frequent. Then entropy is near the bits, and no code of words helps.",
+            "A table leaves less to gain",
+            {"bits": 4, "grid": "kmeans"},
+            "k-means puts its levels where the weights are, which evens out the shares: Huffman "
+            "takes off a tenth. Now take even steps of 5 bits and compare SQNR and words: packed "
+            "the table wins, coded the even steps do.",
         ),
         Preset(
             "One symbol takes nearly all",
@@ -309,7 +310,7 @@ def _beside(work: Callable[[], Any]) -> Generator[None, None, Any]:
 
 
 def _rans(codes: Codes, found: Decoded) -> Size:
-    return Size(found.bytes["rans"], 0, codes.meaning)
+    return Size(found.bytes["rans"] - found.table, 0, codes.meaning + found.table)
 
 
 def _value(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from qlab import coding, core, metrics, networks
+from qlab.coding.table import read_table
 from qlab.live.pack_state import NETWORK, Codes, Decoded, PackState
 
 READINGS = 3
@@ -44,7 +45,9 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
     back = coding.from_relative_index(gaps, values, n, _zero(codes))
     same = same and bool(np.array_equal(back, q))
     forward = yield from _forward(s, codes)
-    return Decoded({k: len(data) for k, data in written.items()}, same, latency, forward)
+    sizes = {k: len(data) for k, data in written.items()}
+    table = sizes["rans"] - len(read_table("pack", written["rans"])[2])
+    return Decoded(sizes, table, same, latency, forward)
 
 
 def _keeping(read: Callable[[], np.ndarray], kept: list[np.ndarray]) -> Callable[[], None]:

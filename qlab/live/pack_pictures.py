@@ -75,7 +75,8 @@ def line_figure() -> Figure:
             figure.add_axes((0.13, 0.17, 0.85, 0.79)), "share of the line", "bits of the word"
         )
         art["kraft"] = plots.kraft(ax)
-        return [art["kraft"].blocks, art["kraft"].here, art["kraft"].shares]
+        kraft = art["kraft"]
+        return [kraft.blocks, kraft.cuts, kraft.here, kraft.shares]
 
     return Figure(
         "line",

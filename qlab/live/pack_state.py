@@ -101,6 +101,7 @@ class Decoded:
     """What writing and reading again took, once it was done."""
 
     bytes: dict[str, int]  # of what was written
+    table: int  # bytes of that of arithmetic coding
     same: bool  # as the codes, each of them
     latency: dict[str, Latency]  # of reading
     forward: dict[str, Latency]  # of the layer on 100 images, floats before and after

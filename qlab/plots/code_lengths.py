@@ -95,6 +95,7 @@ class Kraft:
     """What moves: a block for each word, the one that is marked, and the shares of the weights."""
 
     blocks: StepPatch
+    cuts: Line2D
     here: StepPatch
     shares: Line2D
 
@@ -112,9 +113,10 @@ def kraft(ax: Axes) -> Kraft:
     Kraft
         ``set_kraft`` fills it.
     """
-    ax.set(xlim=(0, 1), ylim=(LONGEST, -2.0))
+    ax.set(xlim=(0, 1), ylim=(LONGEST, -2.0), yticks=range(0, int(LONGEST) + 1, 5))
     return Kraft(
-        ax.stairs([0.0], [0.0, 1.0], fill=True, fc=SKY, ec="white", lw=0.7),
+        ax.stairs([0.0], [0.0, 1.0], fill=True, fc=SKY, lw=0),
+        ax.plot([], [], color="white", lw=0.7, solid_capstyle="butt")[0],
         ax.stairs([0.0], [0.0, 1.0], fill=True, fc=NOW, ec=INK, lw=0.8, hatch="////"),
         ax.plot([], [], color=INK, lw=0.8, solid_capstyle="butt")[0],
     )
@@ -154,6 +156,8 @@ def set_kraft(
     depth = lengths[order].astype(float)
     edges = np.concatenate([[0.0], np.cumsum(2.0**-depth)])
     drawn.blocks.set_data(np.minimum(depth, LONGEST), edges)
+    ends = np.stack([np.zeros(len(depth)), depth, np.full(len(depth), np.nan)], axis=1)
+    drawn.cuts.set_data(np.repeat(edges[1:], 3), ends.ravel())
     at = np.flatnonzero(order == here)
     shown = at[0] if at.size else 0
     drawn.here.set_data(np.minimum(depth[shown : shown + 1], LONGEST), edges[shown : shown + 2])

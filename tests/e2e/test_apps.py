@@ -23,6 +23,7 @@ from qlab.live import (
     Instrument,
     Integer,
     Microscope,
+    Pack,
     Prune,
     Qat,
     Quantize,
@@ -40,6 +41,7 @@ APPS: dict[str, type[Instrument]] = {
     "microscope": Microscope,
     "integer": Integer,
     "calibrate": Calibrate,
+    "pack": Pack,
     "qat": Qat,
 }
 SLIDERS = {
@@ -51,6 +53,7 @@ FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature", "gri
 FIRST |= {"calibrate": "bits", "qat": "weight_bits"}
 FIRST |= {"microscope": "bits"}
 FIRST |= {"integer": "accumulator_bits"}
+FIRST |= {"pack": "bits"}
 FIRST |= {"allocate": "bits_fc1"}
 NEEDS = {  # controls that are on the page only beside another setting
     ("grids", "fraction_bits"): "format=fixed",
@@ -63,6 +66,7 @@ NEEDS = {  # controls that are on the page only beside another setting
     ("grids", "code_bits"): "format=kmeans",
     ("grids", "start"): "format=lloyd&code_bits=6",
     ("grids", "block"): "format=nf4",
+    ("pack", "gap_bits"): "sparsity=0.9",
 }
 
 PICTURES = """() => Promise.all([...document.querySelectorAll("img.qlab-figure")]

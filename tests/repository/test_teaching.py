@@ -19,6 +19,7 @@ from qlab.live import (
     Instrument,
     Integer,
     Microscope,
+    Pack,
     Prune,
     Qat,
     Quantize,
@@ -30,6 +31,7 @@ INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil, "grids":
 INSTRUMENTS["calibrate"] = Calibrate
 INSTRUMENTS["qat"] = Qat
 INSTRUMENTS["integer"] = Integer
+INSTRUMENTS["pack"] = Pack
 INSTRUMENTS["microscope"] = Microscope
 INSTRUMENTS["allocate"] = Allocate
 INSTRUMENTS["distil"] = Distil  # the class; the app is distill.ipynb
