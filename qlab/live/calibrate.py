@@ -110,6 +110,7 @@ class Calibrate(Instrument):
 
     def later(self, s: CalibrateState) -> Iterator[Task]:
         """Ask the slow methods, measure on all test images, see how three of them wander."""
+        yield self._tell_pictures()
         yield self._ask(s)
         yield self._measure(s)
         yield from self.stood(self._measure, s)
@@ -126,13 +127,18 @@ class Calibrate(Instrument):
             for percent in SKETCHED:
                 yield self._measure_at(s, percent)
 
+    def _tell_pictures(self) -> Task:
+        """Say what the pictures show before the slow work begins."""
+        for figure in self.figures.values():
+            figure.sharpen(1.0)
+        self.page.describe({name: figure.alt for name, figure in self.figures.items()})
+        yield
+
     def _ask(self, s: CalibrateState) -> Task:
         """Let the methods choose that were too slow for the hand."""
         result = yield from self.result_of(s)
         source, missing = self.sources[s.source], set(METHODS) - result.found.keys()
-        for name in METHODS:
-            if name in missing:
-                yield from self.sources.patiently(s.source, s.draw, s.bits, name)
+        yield from self.sources.patiently(s.source, [s.draw], s.bits, sorted(missing))
         if result.waiting:  # what it was shown with is not what was asked for
             self.results.pop(s.key(), None)
             result = yield from self.result_of(s)
@@ -166,17 +172,13 @@ class Calibrate(Instrument):
 
     def _wander(self, s: CalibrateState, methods: list[str]) -> Task:
         """Ask methods for the other draws of as many images."""
-        for name in methods:
-            for draw in _draws(s):
-                yield from self.sources.patiently(s.source, draw, s.bits, name)
+        yield from self.sources.patiently(s.source, _draws(s), s.bits, methods)
         yield from self.result_of(s)
         self.improve(s, draws=self._known_draws(s))
 
     def _walk(self, s: CalibrateState) -> Task:
         """Ask three methods as the images double."""
-        for draw in _stops(s):
-            for name in WANDERERS:
-                yield from self.sources.patiently(s.source, draw, s.bits, name)
+        yield from self.sources.patiently(s.source, _stops(s), s.bits, list(WANDERERS))
         yield from self.result_of(s)
         self.improve(s, path=self._known_path(s))
 

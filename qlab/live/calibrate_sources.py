@@ -5,7 +5,7 @@ A method sees those of a draw: n of them, by a seed.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,18 +129,30 @@ class Sources:
         return _kept(self._clips, key, lambda: chosen(self[name], draw, bits, method), CLIPS)
 
     def patiently(
-        self, name: tuple[str, str, str], draw: tuple[int, int], bits: int, method: str
-    ) -> Generator[None, None, float]:
-        """Yield until the clip point is there: a thread computes it, and the page is heard."""
-        clip = self.known(name, draw, bits, method)
-        if clip is not None:
-            return clip
-        coming = _THREAD.submit(chosen, self[name], draw, bits, method)
-        while not coming.done():
-            wait([coming], 0.004)
-            yield
-        found = coming.result()
-        return _kept(self._clips, (name, draw, bits, method), lambda: found, CLIPS)
+        self,
+        name: tuple[str, str, str],
+        draws: Sequence[tuple[int, int]],
+        bits: int,
+        methods: Sequence[str],
+    ) -> Generator[None, None, None]:
+        """Yield until the clip points are there: a thread computes them, and the page is heard."""
+        source = self[name]
+        keys = {(name, draw, bits, method) for draw in draws for method in methods}
+        coming = {
+            key: _THREAD.submit(chosen, source, key[1], bits, key[3])
+            for key in sorted(keys - self._clips.keys())
+        }
+        try:
+            for key, clip in coming.items():
+                while not clip.done():
+                    wait([clip], 0.004)
+                    yield
+                self._clips[key] = clip.result()
+        finally:  # the state has moved: what has not begun is not wanted
+            for clip in coming.values():
+                clip.cancel()
+        while len(self._clips) > CLIPS:
+            self._clips.popitem(last=False)
 
 
 def chosen(source: Source, draw: tuple[int, int], bits: int, method: str) -> float:
