@@ -25,7 +25,13 @@ FILE = Path(networks.__file__).with_name("zoo") / "qat.json"
 SEEDS = (0, 1)
 BITS = (1, 2, 3, 4)
 ACTIVATIONS = (None, 2, 4, 1)
-RECIPE = {"epochs": 3, "train_images": 15_000, "batch_size": 128, "optimizer": "adam", "lr": 1e-3}
+RECIPE: dict[str, Any] = {
+    "epochs": 3,
+    "train_images": 15_000,
+    "batch_size": 128,
+    "optimizer": "adam",
+    "lr": 1e-3,
+}
 NOT_TRAINED = ("minmax", "mse")
 
 

@@ -183,7 +183,7 @@ class Qat(Instrument):
     def _slopes(self, s: QatState, made: Quantized, xs: np.ndarray) -> tuple[Any, ...]:
         """Give the pretended slope at xs, who gets none, the learned slope, and its pull."""
         if self.at_work is not None:
-            return self.at_work.slopes(s, made, xs)  # type: ignore[no-any-return]
+            return self.at_work.slopes(s, made, xs)
         learned = None if made.learned is None else made.learned[2]
         pull = None
         if learned is not None:

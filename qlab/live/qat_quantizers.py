@@ -14,10 +14,12 @@ The same as `qlab.training.qat.METHODS` starts with; a test holds the two equal.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from qlab import codebooks, core, ranges
+from qlab.codebooks import Coded
 from qlab.core import PerAxis, QParams, QuantSpec, surrogate
 
 BITS = (1, 2, 3, 4)
@@ -88,32 +90,17 @@ def weights(method: str, bits: int, W: np.ndarray, factor: float) -> Quantized:
         if method == "lsq":
             return _lsq(x, spec, factor, f"QuantSpec(bits={bits})", shape)
         return _even(x, ranges.minmax(x, spec), f"ranges.minmax(x, QuantSpec(bits={bits}))", shape)
-    ones = np.ones_like
-    coded, line, slope, more = {
-        "pact": _dorefa,
-        "dorefa": _dorefa,
-        "bnn": lambda W, bits: (
-            codebooks.bnn(W),
-            "codebooks.bnn(x)",
-            (surrogate.sign, "surrogate.sign(x)"),
-            {"scaled": True, "reach": 1.3},
-        ),
-        "xnor": _xnor,
-        "twn": lambda W, bits: (
-            codebooks.twn(W),
-            "codebooks.twn(x)",
-            (ones, "np.ones_like(x)"),
-            {},
-        ),
-        "learned_codebook": lambda W, bits: (
-            codebooks.lloyd(W, bits=bits),
-            f"codebooks.lloyd(x, bits={bits})",
-            (np.zeros_like, "np.zeros_like(x)"),
-            {},
-        ),
-    }[method](W, bits)
-    lines = f"x_hat = {line}.dequantize()\nslope = {slope[1]}\n"
-    return Quantized(x, coded.dequantize().ravel(), slope[0], lines, shape=shape, **more)
+    book = _BOOKS[method](W, bits)
+    return Quantized(
+        x,
+        book.coded.dequantize().ravel(),
+        book.slope,
+        f"x_hat = {book.line}.dequantize()\nslope = {book.slope_line}\n",
+        shape=shape,
+        scaled=book.scaled,
+        row=book.row,
+        reach=book.reach,
+    )
 
 
 def activations(method: str, bits: int, x: np.ndarray, factor: float) -> Quantized:
@@ -189,27 +176,55 @@ def _lsq(
     )
 
 
-def _dorefa(W: np.ndarray, bits: int):  # type: ignore[no-untyped-def]
-    largest = float(np.abs(W).max())
-    slope: tuple[Slope, str] = (
-        lambda x: surrogate.dorefa(x, largest),
-        "surrogate.dorefa(x, float(abs(x).max()))",
-    )
+class _Book(NamedTuple):
+    coded: Coded
+    line: str
+    slope: Slope
+    slope_line: str
+    scaled: bool = False
+    row: int = 0
+    reach: float = 0.0
+
+
+def _dorefa(W: np.ndarray, bits: int) -> _Book:
+    coded, line = codebooks.dorefa(W, bits=bits), f"codebooks.dorefa(x, bits={bits})"
     if bits == 1:  # the paper keeps mean|w| and lets the gradient pass
-        slope = np.ones_like, "np.ones_like(x)"
-    return (
-        codebooks.dorefa(W, bits=bits),
-        f"codebooks.dorefa(x, bits={bits})",
-        slope,
-        {"scaled": True},
-    )
+        return _Book(coded, line, np.ones_like, "np.ones_like(x)", scaled=True)
+    largest = float(np.abs(W).max())
+    said = "surrogate.dorefa(x, float(abs(x).max()))"
+    return _Book(coded, line, lambda x: surrogate.dorefa(x, largest), said, scaled=True)
 
 
-def _xnor(W: np.ndarray, bits: int):  # type: ignore[no-untyped-def]
-    alpha = float(np.abs(W[0]).mean())
-    return (
+def _bnn(W: np.ndarray, bits: int) -> _Book:
+    said = "surrogate.sign(x)"
+    return _Book(codebooks.bnn(W), "codebooks.bnn(x)", surrogate.sign, said, True, reach=1.3)
+
+
+def _xnor(W: np.ndarray, bits: int) -> _Book:
+    alpha = float(np.abs(W[0]).mean())  # through the signs alone; α hears every weight of its row
+    return _Book(
         codebooks.xnor(W, granularity=PerAxis(0)),
         "codebooks.xnor(x, granularity=core.PerAxis(0))",
-        (lambda x: alpha * surrogate.sign(x), "surrogate.sign(x)"),
-        {"row": W.shape[1]},
+        lambda x: alpha * surrogate.sign(x),
+        "surrogate.sign(x)",
+        row=W.shape[1],
     )
+
+
+def _twn(W: np.ndarray, bits: int) -> _Book:
+    return _Book(codebooks.twn(W), "codebooks.twn(x)", np.ones_like, "np.ones_like(x)")
+
+
+def _learned(W: np.ndarray, bits: int) -> _Book:
+    line = f"codebooks.lloyd(x, bits={bits})"
+    return _Book(codebooks.lloyd(W, bits=bits), line, np.zeros_like, "np.zeros_like(x)")
+
+
+_BOOKS: dict[str, Callable[[np.ndarray, int], _Book]] = {
+    "pact": _dorefa,
+    "dorefa": _dorefa,
+    "bnn": _bnn,
+    "xnor": _xnor,
+    "twn": _twn,
+    "learned_codebook": _learned,
+}

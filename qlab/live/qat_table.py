@@ -158,12 +158,16 @@ class Table:
 
     def rows(self, own: Sequence[Own]) -> list[list[Any]]:
         """List everything measured, for a table."""
-        rows = [
-            [run.method, run.weight_bits, run.activation_bits or "float", run.seed, run.error]
+        told: list[tuple[list[Any], Measured]] = [
+            ([run.method, run.weight_bits, run.activation_bits, run.seed], run.error)
             for run in self.runs
         ]
-        rows += [[o.method, o.bits, o.activations or "float", o.seed, o.error] for o in own]
+        told += [([o.method, o.bits, o.activations, o.seed], o.error) for o in own]
         return [
-            [*row[:3], "" if row[3] is None else row[3], e.value, e.low, e.high, e.n, e.source]
-            for *row, e in rows
+            [*setting, activations or "float", "" if seed is None else seed, *_interval(error)]
+            for (*setting, activations, seed), error in told
         ]
+
+
+def _interval(error: Measured) -> tuple[Any, ...]:
+    return error.value, error.low, error.high, error.n, error.source
