@@ -34,12 +34,6 @@ PRESETS = (
         "coarse outside. Set the format to symmetric integers of 4 bits and compare.",
     ),
     Preset(
-        "No sign, no negative weights",
-        {"format": "unsigned", "bits": 8},
-        "Unsigned codes begin at zero: every negative weight is clipped there. They are meant "
-        "for what is never negative, such as activations behind a ReLU.",
-    ),
-    Preset(
         "A table made for these weights",
         {"format": "kmeans", "code_bits": 4},
         "Weight sharing: 16 levels put where the weights are, by exact k-means, and 64 bytes for "
@@ -74,5 +68,11 @@ PRESETS = (
         {"format": "binary"},
         "The sign, and the mean magnitude of all. No weight is zero any more, and all are equally "
         "large. Without the mean (BNN) they are far too large as well.",
+    ),
+    Preset(
+        "No sign, no negative weights",
+        {"format": "unsigned", "bits": 8},
+        "Unsigned codes begin at zero: every negative weight is clipped there. They are meant "
+        "for what is never negative, such as activations behind a ReLU.",
     ),
 )
