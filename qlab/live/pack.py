@@ -47,6 +47,7 @@ class Pack(Instrument):
     )
     STATE = PackState
     SPOKEN = ("entropy", "huffman_bits", "best")
+    BELOW = ("time_packed", "time_huffman", "time_rans", "layer_before", "layer_after")
     STAND_INS = {  # noqa: RUF012
         "packing.huffman_lengths": "qlab.live.pack_standin:PackStandIn"
     }
@@ -137,7 +138,7 @@ class Pack(Instrument):
         name = s.chosen()
         if name not in self.codes:
             W = networks.load(NETWORK).weights[s.layer]
-            pruned = np.where(pruning.magnitude(W, s.sparsity), W, np.float32(0))
+            pruned = W * np.asarray(pruning.magnitude(W, s.sparsity))
             yield
             self._keep(name, _coded(s, W, pruned, quick=True))
             yield
@@ -175,7 +176,7 @@ class Pack(Instrument):
         codes = yield from self.codes_of(s)
         if not codes.exact:
             W = networks.load(NETWORK).weights[s.layer]
-            pruned = np.where(pruning.magnitude(W, s.sparsity), W, np.float32(0))
+            pruned = W * np.asarray(pruning.magnitude(W, s.sparsity))
             self._keep(s.chosen(), (yield from _beside(lambda: _coded(s, W, pruned, quick=False))))
         if s.key() in self.results and not self.results[s.key()].exact:
             del self.results[s.key()]

@@ -6,6 +6,7 @@ before, in the same time.
 """
 
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
     written: dict[str, Any] = {"packed": core.pack(q, s.bits, signed)}
     yield
     for name, coder in coding.CODERS.items():
-        written[name] = yield from beside(lambda encode=coder.encode: encode(q))
+        written[name] = yield from beside(partial(coder.encode, q))
     readers: dict[str, Callable[[], np.ndarray]] = {
         "packed": lambda: core.unpack(written["packed"], s.bits, n, signed),
         "huffman": lambda: coding.huffman_decode(written["huffman"], n),
@@ -38,7 +39,7 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
     for name, read in readers.items():
         kept: list[np.ndarray] = []
         call = _keeping(read, kept)
-        latency[name] = yield from beside(lambda call=call: metrics.latency(call, READINGS))
+        latency[name] = yield from beside(partial(metrics.latency, call, READINGS))
         same = same and all(bool(np.array_equal(back, q)) for back in kept)
     gaps, values = coding.relative_index(q, s.gap_bits, _zero(codes))
     yield

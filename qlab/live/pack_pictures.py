@@ -72,7 +72,7 @@ def line_figure() -> Figure:
 
     def build(figure: Any) -> list[Any]:
         ax = plots.style.dress(
-            figure.add_axes((0.13, 0.17, 0.85, 0.79)), "share of the line", "bits of the word"
+            figure.add_axes((0.13, 0.17, 0.83, 0.79)), "share of the line", "bits of the word"
         )
         art["kraft"] = plots.kraft(ax)
         kraft = art["kraft"]
@@ -103,7 +103,7 @@ def bytes_figure() -> Figure:
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = plots.style.dress(
-            figure.add_axes((0.27, 0.17, 0.71, 0.8)), "bits a weight, all counted", ""
+            figure.add_axes((0.31, 0.17, 0.66, 0.8)), "bits a weight, all counted", ""
         )
         plots.bar_axis(ax, list(NAMES.values()))
         for part, color in COLORS.items():
