@@ -46,7 +46,7 @@ PRESETS = (
     ),
     Preset(
         "A codebook that learns",
-        {"method": "learned_codebook", "weight_bits": 2},
+        {"method": "learned_codebook", "weight_bits": 3},
         "Here no weight moves: each keeps its code, and its level collects the gradients of "
         "all weights that share it. The pretended slope of a weight is 0 everywhere.",
     ),
