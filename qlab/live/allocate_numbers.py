@@ -9,29 +9,26 @@ from qlab.live.allocate_state import AllocateResult
 from qlab.live.readout import Value
 from qlab.metrics import within_noise
 
-WORDS = {"mine": "Mine", "uniform": "Uniform", "greedy": "Greedy", "exact": "Exact"}
-
 
 def numbers(r: AllocateResult) -> Iterator[Value]:
     """List what is played by, then what it costs; the report stands below."""
     mine, other = r.seen["mine"], r.seen.get("uniform")
-    note = "to play by: no test image is in it"
-    yield Value.of("validation", "Accuracy, validation", mine, form="percent", note=note)
-    yield _ahead("lead", "Ahead of uniform, validation", r, mine, other)
+    yield Value.of("validation", "Accuracy to play by: validation images", mine, form="percent")
+    yield _ahead("lead", "Ahead of uniform there", r, mine, other)
     whole = "bytes" if r.unit == "bytes" else "count"
     left = r.budget - r.mine.cost
     for name, label, value, form, note in (
         ("left", "Left of the budget", left, whole, "over the budget" if r.over else ""),
         ("budget", f"Budget, {_unit(r)}", r.budget, whole, why(r)),
-        ("bytes", "Bytes, packed", r.bytes, "bytes", "codes, scales, biases"),
-        ("operations", "Bit operations an image", r.operations, "count", "8-bit activations"),
-        ("predicted", "Loss, layer by layer added up", r.mine.loss, "number", "by the table"),
+        ("bytes", "Bytes, packed: codes, scales, biases", r.bytes, "bytes", ""),
+        ("operations", "Bit operations, activations of 8 bits", r.operations, "count", ""),
+        ("predicted", "Layers’ losses by the table, added up", r.mine.loss, "number", ""),
     ):
         yield Value(name=name, label=label, value=value, source="derived", form=form, note=note)
     if "exact" in r.ways:
         yield Value(
             name="best",
-            label="The least such sum within the budget",
+            label="The least such sum in the budget",
             value=r.ways["exact"].loss,
             source="derived",
             note="mine is that" if r.mine.loss == r.ways["exact"].loss else "",
@@ -42,16 +39,19 @@ def numbers(r: AllocateResult) -> Iterator[Value]:
 def _report(r: AllocateResult) -> Iterator[Value]:
     for name, one in r.players.items():
         words = "·".join(map(str, one.bits.values()))
-        label = f"{WORDS[name]}, {words} bits, test images"
-        note = "for the report: choose by validation" if name == "mine" else ""
-        name = "accuracy" if name == "mine" else name
-        shown = r.report.get("mine" if name == "accuracy" else name)
+        label = f"For the report, test images: {name} {words}"
+        shown, name = r.report.get(name), "accuracy" if name == "mine" else name
         if shown is None:
             yield Value(name=name, label=label, value=np.nan, source="measured", form="coming")
         else:
-            yield Value.of(name, label, shown, form="percent", note=note)
-    label = "Mine beats uniform by, test images"
-    yield _ahead("score", label, r, r.report.get("mine"), r.report.get("uniform"))
+            yield Value.of(name, label, shown, form="percent")
+    yield _ahead(
+        "score",
+        "Mine beats uniform by, test images",
+        r,
+        r.report.get("mine"),
+        r.report.get("uniform"),
+    )
 
 
 def _unit(r: AllocateResult) -> str:

@@ -12,7 +12,7 @@ from qlab.plots import style
 
 Known = Mapping[str, list[tuple[int, float]]]  # by who made them: cost, accuracy in percent
 ROWS = ("mine", *WAYS)
-LOOKS = (  # of the layers, in order
+LOOKS: tuple[tuple[str, str | None], ...] = (  # of the layers, in order
     (style.BLUE, None),
     (style.ORANGE, "///"),
     (style.GREEN, "..."),
@@ -77,9 +77,8 @@ def budget_figure() -> Figure:
         key=lambda r: (*r.key[:4], *(tuple(one.bits.values()) for one in r.players.values())),
         scene=lambda r: (r.network, r.unit, _reach(r)),
         stage=stage,
-        caption="a bar a way, a part a layer, in the network’s order: "
-        + " ".join(_swatch(color) + f"{k + 1}" for k, (color, _) in enumerate(LOOKS))
-        + " &ensp; dashed: the budget",
+        caption="a bar a way, a part a layer in the colours of the layers’ picture &ensp; dashed: "
+        "the budget",
         describe=lambda r: (
             f"Mine takes {r.mine.cost:,} of a budget of {r.budget:,}. "
             + ". ".join(
@@ -117,7 +116,7 @@ def front_figure(known: Callable[[AllocateResult], Known]) -> Figure:
         everyone = np.vstack([*points.values(), np.empty((0, 2))])
         front = everyone[networks.pareto_front(everyone[:, 0], -everyone[:, 1])]
         seen = r.seen["mine"]
-        now = (r.mine.cost / scale, *(100 * x for x in (seen.value, seen.low, seen.high)))
+        now = (r.mine.cost / scale, 100 * seen.value, 100 * seen.low, 100 * seen.high)
         plots.set_pareto(
             art["points"], points, front, r.budget / scale, now, seen.source == "measured"
         )
@@ -156,7 +155,7 @@ def layers_figure() -> Figure:
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = style.dress(figure.add_axes((0.13, 0.12, 0.85, 0.8)), "", "loss")
-        colors, hatches = zip(*LOOKS, strict=True)
+        colors, hatches = [color for color, _ in LOOKS], [hatch for _, hatch in LOOKS]
         art["groups"], art["marks"] = plots.sensitivity_bars(ax, colors, hatches)
         return [art["marks"]]
 

@@ -6,6 +6,7 @@ staircase: from a point on, to the right, its quality can be had.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -55,7 +56,7 @@ def pareto(ax: Axes, marks: Mapping[str, tuple[str, str, float | int, bool]]) ->
     limit = ax.axvline(1.0, color=GREY, lw=1.2, ls=(0, (4, 3)))
     kinds = {}
     for name, (mark, color, size, filled) in marks.items():
-        look = {"mfc": color, "mew": 0.0} if filled else {"mfc": "none", "mew": 1.6}
+        look: dict[str, Any] = {"mfc": color, "mew": 0.0} if filled else {"mfc": "none", "mew": 1.6}
         (kinds[name],) = ax.plot([], [], mark, mec=color, ms=size, ls="none", **look)
     (hollow,) = ax.plot([], [], "o", mfc="none", mec=NOW, ms=11, mew=2.0, ls="none")
     (solid,) = ax.plot([], [], "o", color=NOW, ms=4, ls="none")

@@ -156,7 +156,7 @@ def test_at_rest_all_players_are_measured_on_all_images_of_both_splits(game):
     assert shown["score"] == shown["accuracy"] - shown["uniform"]
     assert shown["lead"] == r.seen["mine"].value - r.seen["uniform"].value
     assert game.values["score"].note == "beyond noise"
-    assert "for the report" in game.values["accuracy"].note
+    assert game.values["accuracy"].label == "For the report, test images: mine 2·2·4"
     assert_shown(game)
 
 
