@@ -110,7 +110,15 @@ class Guarded:
 
 
 class WholeSlider(Guarded, ipw.IntSlider):
-    """A slider of whole numbers."""
+    """A slider of whole numbers; it ends where the state's other settings let it."""
+
+    def _show(self, value: Any) -> None:
+        allowed = self._state.allowed(self._trait)
+        if allowed and (self.min, self.max) != (allowed[0], allowed[-1]):
+            self.min, self.max = min(self.min, allowed[0]), max(self.max, allowed[-1])
+            self.value = value  # while there is room for both
+            self.min, self.max = allowed[0], allowed[-1]
+        super()._show(value)
 
 
 class _Real(Guarded):

@@ -214,13 +214,6 @@ class Microscope(Instrument):
             {"row": min(max(row, 0), ends[0] - 1), "column": min(max(column, 0), ends[1] - 1)}
         )
 
-    def show(self, result: MicroscopeResult) -> None:
-        """Show a result; sliders end where the layer does."""
-        for name, count in zip(("row", "column"), self.state.shape(), strict=True):
-            if self.controls[name].max != count - 1:
-                self.controls[name].max = count - 1
-        super().show(result)
-
     # -- what is taken away -----------------------------------------------------------
 
     def code(self) -> str:

@@ -183,7 +183,8 @@ class App:
         mouse, y = self.page.mouse, handle["y"] + handle["height"] / 2
         mouse.move(handle["x"] + handle["width"] / 2, y)
         mouse.down()
-        mouse.move(base["x"] + fraction * base["width"], y, steps=steps)
+        beyond = {0.0: -4, 1.0: 4}.get(fraction, 0)  # a hand pulls until the slider stops
+        mouse.move(base["x"] + fraction * base["width"] + beyond, y, steps=steps)
         mouse.up()
 
     def press(self, trait: str, key: str, times: int = 1) -> None:

@@ -322,6 +322,17 @@ def test_a_layer_without_that_row_moves_it_and_a_link_hears_of_it(scope):
     assert "row: a whole number from 0 to 9 is expected in fc3, got 400" in scope.message
 
 
+def test_sliders_end_where_the_layer_does_and_come_back_with_it(scope):
+    rows = scope.controls["row"]
+    assert (rows.max, rows.value) == (299, 36)
+    scope.choose(next(p for p in scope.PRESETS if p.values.get("layer") == "fc3"))
+    assert (rows.max, rows.value) == (9, 9)
+    scope.reset()
+    assert (rows.max, rows.value) == (299, 36)
+    scope.state.offer({"network": "lenet_5", "layer": "fc1", "row": 499, "column": 799})
+    assert (rows.max, rows.value, scope.controls["column"].value) == (499, 499, 799)
+
+
 def test_hostile_messages_are_refused_and_controls_live(scope):
     assert_refuses_everything_hostile(scope)
 
