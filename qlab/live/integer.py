@@ -20,6 +20,7 @@ from qlab.live.instrument import Instrument
 from qlab.live.integer_arithmetic import (
     Arithmetic,
     Tally,
+    equal,
     grid_of,
     images_of_an_estimate,
     runs,
@@ -39,7 +40,7 @@ from qlab.live.integer_state import IntegerResult, IntegerState
 from qlab.live.integer_steps import csv_rows, table
 from qlab.live.readout import Value
 from qlab.live.worker import Task
-from qlab.networks import IntegerNetwork, Network, bits_for, follow
+from qlab.networks import IntegerNetwork, bits_for, follow
 
 
 class Integer(Instrument):
@@ -76,7 +77,7 @@ class Integer(Instrument):
         walk = replace(walk, code=int(done[s.layer].codes[(0, output, *walk.place)]))
         yield
         float_net = networks.load(s.network)
-        at = (0, output, *walk.place)
+        at, stop = (0, output, *walk.place), float_net.index(s.layer) + 1
         rows = self.rows(net)
         found = yield from self._tally(s, net, rows)
         bare = yield from self._base_tally(s, base, rows)
@@ -99,7 +100,7 @@ class Integer(Instrument):
             scales=grid_of(layer, output),
             leaving=layer.leaving,
             last=not layer.rectified,
-            float_value=float(_before(float_net, s.layer, one.images)[at]),
+            float_value=float(float_net.run(one.images, 0, stop)[at]),
             types=types(layer, q, done[s.layer]),
             logits=dequantize(done[net.integer_layers[-1].name].codes[0], net.leaving),
             float_logits=float_net.predict(one.images)[0],
@@ -125,7 +126,7 @@ class Integer(Instrument):
         if self.at_work is not None:
             recode = self.at_work.recode_draw(s, net, rows)
             return (yield from tally(net, test[rows], recode, s.layer))
-        processor = tuple(s.arithmetic().values())
+        processor = ("base",) if equal(self.arithmetic.base(s), net) else s.arithmetic().values()
         key = ("tally", s.network, s.weight_bits, s.activation_bits, *processor, len(rows))
         return (yield from self._kept(key, net, test[rows]))
 
@@ -291,9 +292,3 @@ print("accumulator", walk.registers[-1], "\\ncode", walk.code)
             "accuracy against accumulator": (["bits", "accuracy", "low", "high", "n"], curve),
             "one sum": (["products", "sum", "register"], [[i, *p] for i, p in enumerate(sums)]),
         }
-
-
-def _before(net: Network, name: str, images: np.ndarray) -> np.ndarray:
-    """Return what leaves a layer of the float network."""
-    stop = net.index(name) + 1
-    return net.run(images, 0, stop)

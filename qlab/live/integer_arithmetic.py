@@ -89,6 +89,16 @@ def images_of_an_estimate(net: IntegerNetwork) -> int:
     return int(np.clip(ESTIMATE / _cost(net) // 10 * 10, FEWEST, MOST))
 
 
+def equal(base: IntegerNetwork, net: IntegerNetwork) -> bool:
+    """Tell whether another processor gives the same codes: it has bits enough for any image."""
+    return all(
+        one.reach < 1 << (one.accumulator_bits - 1)
+        and np.array_equal(one.multiplier.m, wide.multiplier.m)
+        and np.array_equal(one.multiplier.e, wide.multiplier.e)
+        for one, wide in zip(net.integer_layers, base.integer_layers, strict=True)
+    )
+
+
 def tally(
     net: IntegerNetwork, images: Any, recode: Recode | None = None, layer: str = ""
 ) -> Generator[None, None, Tally]:
@@ -175,4 +185,4 @@ def grid_of(layer: IntegerLayer, output: int) -> tuple[float, float, float]:
     return float(layer.entering.scale), float(by_row[output]), float(layer.leaving.scale)
 
 
-__all__ = ["Arithmetic", "Recode", "Tally", "grid_of", "runs", "tally", "types"]
+__all__ = ["Arithmetic", "Recode", "Tally", "equal", "grid_of", "runs", "tally", "types"]

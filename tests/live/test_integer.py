@@ -212,6 +212,18 @@ def test_all_test_images_replace_the_estimate(integer):
         assert number == pytest.approx(float(integer.values[name].value), rel=1e-12), name
 
 
+def test_processors_with_bits_enough_are_run_once(integer):
+    before = set(integer.tallies)
+    integer.state.offer({"weight_bits": 7, "activation_bits": 7})
+    for bits in (24, 25, 32):
+        send(integer, "accumulator_bits", bits)
+        assert_equals_library(integer)
+    (new,) = set(integer.tallies) - before
+    assert new[-2] == "base"
+    send(integer, "multiplier_bits", 3)
+    assert len(set(integer.tallies) - before) == 2
+
+
 def test_a_curve_fills_itself_over_the_widths(integer):
     integer.state.offer({"network": "mlp_784_128_10", "weight_bits": 5})
     for _ in integer._sketch(integer.state.copy(), [24, 20, 16]):
