@@ -75,8 +75,8 @@ class Qat(Instrument):
         """Open the network, some training images and the stored table; make the pictures."""
         self.table = Table()
         net = networks.load(NETWORK)
-        images, _ = data.load("mnist").train.for_choosing("look at activations")
-        entering = networks.activations(net, images[:SAMPLE])
+        images, _ = data.load("mnist").train[:SAMPLE].for_choosing("look at activations")
+        entering = networks.activations(net, images)
         self.given = {
             **{("weights", layer): net.weights[layer] for layer in ("fc2", "fc3")},
             **{("activations", layer): entering[layer] for layer in ("fc2", "fc3")},
