@@ -161,7 +161,7 @@ def accuracy_figure(known: Callable[[CalibrateResult], list[tuple[float, Measure
 
 def images_figure() -> Figure:
     """Make the clip points of three methods as they see more images."""
-    art: dict[str, Any] = {}
+    art: dict[Any, Any] = {}
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = plots.style.dress(

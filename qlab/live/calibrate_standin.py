@@ -81,7 +81,7 @@ def _checked(answer: Any) -> float:
 
 
 def _crosses() -> tuple[Callable[[Any], Any], Callable[[Any], None]]:
-    art: dict[str, Any] = {}
+    art: dict[Any, Any] = {}
 
     def build(figure: Any) -> list[Any]:
         _, errors, rows = figure.axes

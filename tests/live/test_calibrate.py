@@ -318,6 +318,20 @@ def test_a_wrong_function_is_one_more_mark_and_its_clip_point_is_told(calibrate)
         assert_array_equal(pictures(calibrate)[name], before[name])
 
 
+@pytest.mark.parametrize("settings", ["bits=3", "kind=weights&layer=fc3&bits=2", "bits=8"])
+def test_a_formula_of_ones_own_agrees_with_the_librarys(calibrate, settings):
+    from qlab.course.exercises.calibration_aciq import aciq_clip
+
+    calibrate.state.from_query(settings)
+    standing = calibrate.stand_in("calibration.aciq_clip", aciq_clip)
+    try:
+        assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
+        narrow = calibrate.stand_in("calibration.aciq_clip", lambda x, bits: np.abs(x).mean())
+        assert narrow.difference is not None
+    finally:
+        calibrate.stand_in("calibration.aciq_clip", None)
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
