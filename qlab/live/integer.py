@@ -27,6 +27,7 @@ from qlab.live.integer_arithmetic import (
     tally,
     types,
 )
+from qlab.live.integer_code import code
 from qlab.live.integer_numbers import numbers
 from qlab.live.integer_pictures import (
     WIDTHS,
@@ -179,6 +180,7 @@ class Integer(Instrument):
         """Measure here, sketch the curve, prepare the slider in hand, measure the curve."""
         near = sorted(WIDTHS, key=lambda b: (abs(b - s.accumulator_bits), b))
         yield self._link_task()
+        yield self._words_task()
         yield self._measure(s)
         yield self._settled_task()
         yield self._calibrate()
@@ -188,6 +190,13 @@ class Integer(Instrument):
             for bits in near:
                 yield self._measure(s.copy(accumulator_bits=bits))
                 yield self._redraw()
+
+    def _words_task(self) -> Task:
+        """Sharpen the pictures and say what they show: measuring all images takes a while."""
+        for figure in self.figures.values():
+            self.sharpen(figure)
+            yield
+        self.page.describe({name: figure.alt for name, figure in self.figures.items()})
 
     def ahead(self, s: IntegerState) -> list[Any]:
         """Leave out the neurons that the layer has not."""
@@ -252,32 +261,7 @@ class Integer(Instrument):
 
     def code(self) -> str:
         """Write the lines of qlab that print the numbers on screen."""
-        s, r = self.state, self.result
-        w, a = s.weight_bits, s.activation_bits
-        more = ", ".join(f"{name}={value!r}" for name, value in s.arithmetic().items())
-        return f"""import qlab
-from qlab.core import PerAxis, QuantSpec
-net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
-spec, acting = QuantSpec(bits={w}, granularity=PerAxis(0)), \
-QuantSpec(bits={a}, signed=False, symmetric=False)
-base = qlab.networks.IntegerNetwork.from_calibration(net, mnist.calibration, spec, acting)
-small = base.with_arithmetic({more})
-nets = {{"accuracy": small, "simulated_accuracy": base.simulated, "float_accuracy": net}}
-y = {{name: n.predict(mnist.test.images).argmax(1) for name, n in nets.items()}}
-for name, classes in y.items():
-    print(name, (classes == mnist.test.labels).mean())
-print("same", (y["accuracy"] == y["simulated_accuracy"]).mean())
-counts = small.count(mnist.test.images).values()
-total = sum(c.accumulators for c in counts)
-print("overflows", sum(c.overflows for c in counts) / total)
-print("saturated", sum(c.saturated for c in counts) / total)
-print("needed", base.count(mnist.test.images)["{s.layer}"].bits)
-layer = next(k for k in small.integer_layers if k.name == "{s.layer}")
-print("worst_case", qlab.networks.bits_for(*layer.extremes))
-q = small.encode(mnist.test[{s.image}:{s.image + 1}].images)
-walk = qlab.networks.follow(layer, small.enter("{s.layer}", q), {r.walk.output})
-print("accumulator", walk.registers[-1], "\\ncode", walk.code)
-"""
+        return code(self.state, self.result)
 
     def tables(self) -> dict[str, tuple[list[str], list[list[Any]]]]:
         """List the five steps, the sum, and the curve as far as it is known."""
