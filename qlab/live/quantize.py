@@ -188,12 +188,12 @@ class Quantize(Instrument):
             return self.at_work.answers(s).small, None
         return self.by_library(s)
 
-    def by_library(self, s: QuantizeState) -> tuple[Any, Look | None]:
-        """Return the same, whatever stands in for the library."""
+    def by_library(self, s: QuantizeState, seconds: float = AT_ONCE) -> tuple[Any, Look | None]:
+        """Return the same, whatever stands in for the library, after at most so long."""
         if s.plain():
             return self._quantized(s), None
         job = self._job(s)
-        return job.result if job.ready(AT_ONCE) else (None, None)
+        return job.result if job.ready(seconds) else (None, None)
 
     def network_of(self, s: QuantizeState) -> Network | None:
         """Return the network that a state infers with; None while it is computed."""

@@ -19,6 +19,7 @@ from qlab.live.quantize_standin import Codes, QuantizeStandIn
 from qlab.live.quantize_state import QuantizeState
 from qlab.live.standin import Difference, Idle, Unusable
 
+PATIENCE = 3.0  # seconds: the turns of a layer take a tenth of one
 MOST = float(np.finfo(np.float32).max) / 2**16  # a scale whose levels are still numbers
 
 
@@ -30,7 +31,7 @@ class ScaleStandIn(QuantizeStandIn):
         instrument: Any = self.instrument
         if s.grid != "affine" or s.repair != "least_squares":
             raise Idle('Your function is for the repair "Least-squares scale". Set the menu to it.')
-        small = instrument.by_library(s)[0]
+        small = instrument.by_library(s, PATIENCE)[0]
         if small is None:
             raise Idle("The codes are being computed; your function is asked when they are there.")
         net = networks.load(s.network)
