@@ -112,12 +112,19 @@ class Guarded:
 class WholeSlider(Guarded, ipw.IntSlider):
     """A slider of whole numbers; it ends where the state's other settings let it."""
 
+    _limited = False  # by other settings, at present
+    min: Any
+    max: Any
+
     def _show(self, value: Any) -> None:
-        allowed = self._state.allowed(self._trait)
-        if allowed and (self.min, self.max) != (allowed[0], allowed[-1]):
-            self.min, self.max = min(self.min, allowed[0]), max(self.max, allowed[-1])
+        setting, allowed = self._setting, self._state.allowed(self._trait)
+        assert isinstance(setting, Whole)
+        low, high = (allowed[0], allowed[-1]) if allowed else (setting.low, setting.high)
+        if (allowed or self._limited) and (self.min, self.max) != (low, high):
+            self.min, self.max = min(self.min, low), max(self.max, high)
             self.value = value  # while there is room for both
-            self.min, self.max = allowed[0], allowed[-1]
+            self.min, self.max = low, high
+        self._limited = bool(allowed)
         super()._show(value)
 
 

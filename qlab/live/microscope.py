@@ -83,12 +83,10 @@ class Microscope(Instrument):
         i, j = s.row - first, s.column
         inside = window >= 0
         at = np.where(inside, window - first * W.shape[1], 0)
-        shown = {
-            "weights": lambda: W.ravel()[at],
-            "back": lambda: W_hat.ravel()[at],
-            "codes": lambda: (q - zero).ravel()[at],
-            "errors": lambda: (W_hat.ravel()[at] - W.ravel()[at]) / scale.ravel()[at],
-        }[s.show]()
+        kinds = {"weights": W, "back": W_hat, "codes": q - zero, "errors": W_hat - W}
+        shown = kinds[s.show].ravel()[at]
+        if s.show == "errors":
+            shown = shown / scale.ravel()[at]
         block = on.block(s.row, s.column, spec)
         own = slice(block[0] - first * W.shape[1], block[1] - first * W.shape[1])
         block_sqnr = metrics.sqnr(W.ravel()[own], W_hat.ravel()[own])
@@ -258,7 +256,8 @@ for name, value in dict(value=w, scale=s, zero_point=zero_point[i, j], code=q[i,
             for at, value in zip(window.ravel(), r.cells.ravel(), strict=True)
             if at >= 0
         ]
-        rows = [] if r.whole is None else np.stack([r.whole.own, r.whole.low, r.whole.high], 1)
+        whole = r.whole
+        rows = [] if whole is None else list(zip(whole.own, whole.low, whole.high, strict=True))
         return {
             f"cells ({r.show})": (["row", "column", "value"], cells),
             "scales over that of the layer": (

@@ -149,7 +149,7 @@ class Page(anywidget.AnyWidget):
 
 def _is_place(message: dict[str, Any]) -> bool:
     """Tell whether a message names a place on a picture: two fractions."""
-    place = (message.get("x"), message.get("y"))
+    place: list[Any] = [message.get("x"), message.get("y")]
     return all(type(part) in (int, float) and 0 <= part <= 1 for part in place)
 
 

@@ -153,7 +153,8 @@ def bits(ax: Axes) -> Bits:
         middle, size = MOST_BITS - power - 0.5, TEXT - 2
         ax.text(middle, 1.2, _worth(power), ha="center", va="bottom", color=GREY, fontsize=size)
     (boxes,) = ax.plot([], [], color=GREY, lw=1.0)
-    cover = ax.add_patch(Rectangle((-0.3, 1.05), 0, 0.95, fc="white", lw=0))  # no such bits
+    cover = Rectangle((-0.3, 1.05), 0, 0.95, fc="white", lw=0)  # of bits that the code lacks
+    ax.add_patch(cover)
     sign = ax.text(0, 1.2, "", ha="center", va="bottom", color=INK, fontsize=TEXT - 1.5)
     ones, noughts = (
         ax.plot([], [], ls="none", marker=digit, ms=8.5, color=color, mew=0.4)[0]
