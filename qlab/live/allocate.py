@@ -109,6 +109,17 @@ class Allocate(Instrument):
 
     # -- idle work -------------------------------------------------------------------
 
+    def plan(self, s: AllocateState) -> Iterator[Task]:
+        """Say in words what is there already: measuring all players takes a while."""
+        yield self._describe()
+        yield from super().plan(s)
+
+    def _describe(self) -> Task:
+        for figure in self.figures.values():
+            self.sharpen(figure)
+            yield
+        self.page.describe({name: figure.alt for name, figure in self.figures.items()})
+
     def later(self, s: AllocateState) -> Iterator[Task]:
         """Measure all players: on validation images, then on test images."""
         yield self._measure(s)
@@ -116,15 +127,20 @@ class Allocate(Instrument):
 
     def _measure(self, s: AllocateState) -> Task:
         result = yield from self.result_of(s)
-        for split, field in (("validation", "seen"), ("test", "report")):
-            for one in result.players.values():
-                yield from self.judge.measure(s.network, bits_of(one), split)
-            if self.at_work is None:  # what stands in is drawn over, not among the library's
-                self.tried.setdefault((s.network, bits_of(result.mine)))
-                for name, one in result.ways.items():
-                    self.chosen.setdefault((name, s.network, bits_of(one)))
-            self.improve(s, **{field: self._known(s.network, result.players, split)})
-            yield
+        players, seen = result.players, ("validation", "seen")
+        order = [(seen, one) for one in players.values()]
+        order += [(("test", "report"), one) for one in reversed(players.values())]  # mine last
+        for (split, field), one in order:
+            new = (s.network, bits_of(one), split) not in self.judge.known
+            yield from self.judge.measure(s.network, bits_of(one), split)
+            if new or one is result.mine:
+                self.improve(s, **{field: self._known(s.network, players, split)})
+                yield
+        if self.at_work is None:  # what stands in is drawn over, not among the library's
+            self.tried.setdefault((s.network, bits_of(result.mine)))
+            for name, one in result.ways.items():
+                self.chosen.setdefault((name, s.network, bits_of(one)))
+            self.show(self.result)
 
     def background(self, s: AllocateState) -> Iterator[Task]:
         """Measure the uniform allocations, which others are compared with."""
