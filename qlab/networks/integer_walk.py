@@ -103,7 +103,7 @@ def follow(
     >>> small = qlab.networks.IntegerNetwork.from_calibration(net, mnist.calibration)
     >>> q = small.encode(mnist.test[:1].images).reshape(1, -1)
     >>> found = follow(small.integer_layers[0], q, output=5)
-    >>> found.code == small.integer_layers[0].forward(q)[0, 5]
+    >>> found.code == int(small.integer_layers[0].forward(q)[0, 5])
     True
     """
     if len(q) != 1:

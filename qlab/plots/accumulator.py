@@ -116,8 +116,8 @@ def set_running(
     >>> drawn = running(ax)
     >>> scale_running(ax, 2, 8)
     >>> set_running(drawn, np.array([0, 100, 200]), np.array([0, 100, -56]), (-128, 127), (-9, 200))
-    >>> drawn.last.get_ydata(), drawn.words.get_text()
-    ([-56], '')
+    >>> int(drawn.last.get_ydata()[0]), drawn.words.get_text()
+    (-56, '')
     """
     x = np.arange(len(sums))
     drawn.true.set_data(x, sums)
