@@ -77,8 +77,8 @@ class Training(ipw.Box):
             "<h2>Train one yourself</h2>"
             '<p class="qlab-caption">It starts from the trained float network and learns with its '
             f"weights on the levels, from the first {images:,} training images as in the table. "
-            "The best epoch is chosen on the validation images; then it meets the 10,000 test "
-            "images, once. The controls stay yours meanwhile.</p>"
+            "The best epoch is chosen on the validation images, and only that one meets the "
+            "10,000 test images, when training ends. The controls stay yours meanwhile.</p>"
         )
         super().__init__([_card([words, self.panel]), self.card])
         self.add_class("qlab-figures")
