@@ -24,8 +24,8 @@ def pack_bits(codes: np.ndarray, bits: int) -> np.ndarray:
     Returns
     -------
     packed
-        uint8, equation 1: the highest bit of a code first, the first code at the high end of the
-        first byte; what is left of the last byte is 0.
+        uint8, ⌈n·b/8⌉ of them: the highest bit of a code first, the first code at the high end of
+        the first byte; what is left of the last byte is 0.
 
     Examples
     --------

@@ -16,13 +16,13 @@ from qlab.course.exercise import Case, Exercise, Mutant, Property
 from qlab.course.exercises.packing_words import huffman_lengths
 
 
-def canonical_codes(lengths: np.ndarray) -> Any:
-    """Words of these lengths, equation 2.
+def canonical_codes(lengths: np.ndarray) -> Any:  # of a list a type checker draws items by lot
+    """Words of these lengths, so that the lengths tell all.
 
     Parameters
     ----------
     lengths
-        Bits of each word, 0 for symbols that have none; they fulfil equation 1.
+        Bits of each word, 0 for symbols that have none; Σ 2^(−length) over the words is 1.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def canonical_codes(lengths: np.ndarray) -> Any:
     >>> canonical_codes(np.array([1, 3, 0, 2, 3]))
     ['0', '110', '', '10', '111']
     """
-    words = [""] * len(lengths)  # "Any" above: a type checker's draw of items would be seen
+    words = [""] * len(lengths)
     word, before = 0, 0
     for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
         if lengths[i]:

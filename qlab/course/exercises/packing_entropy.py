@@ -14,7 +14,7 @@ from qlab.course.exercise import Case, Exercise, Mutant, Property
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Bits a symbol, equation 1.
+    """Bits that a symbol takes at least, on average: Σ p·log2(1/p).
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ Nodes = list[tuple[int, list[int]]]
 
 
 def huffman_lengths(counts: np.ndarray) -> np.ndarray:
-    """Bits of each symbol's word, equation 1.
+    """Bits of each symbol's word in Huffman's code.
 
     Parameters
     ----------
