@@ -12,8 +12,8 @@ WARM_UP = (
         "each they would take 11.",
     ),
     Item(
-        question="A layer was rounded to 16 levels, each weight is still a float32. How long is its "
-        "array in memory?",
+        question="A layer was rounded to 16 levels, each weight is still a float32. How long is "
+        "its array in memory?",
         options={
             "An eighth of what it was.": "Only once codes of 4 bits are stored in its place.",
             "As long as it was.": "A float32 takes 4 bytes, whatever its value is. Few different "
@@ -47,8 +47,8 @@ EXPLAIN = (
         "is the better bargain. With Huffman's words it is not. Why?",
         options={
             "The table has to be stored.": "64 bytes beside 13,000: that is not it.",
-            "k-means makes the codes about equally frequent.": "It spends levels where weights are. "
-            "What is left for short words is the difference of the shares, and that it has used "
+            "k-means makes the codes about equally frequent.": "It spends levels where weights "
+            "are. What is left for short words is the difference of the shares, and that it has used "
             "up: 3.63 bits of 4, against 3.27 of 5.",
             "Huffman codes need even steps.": "They see codes and counts, and never a level.",
         },
