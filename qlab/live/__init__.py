@@ -12,6 +12,7 @@ To write one, copy the shape of ``quantize.py``:
 4. ``numbers(result)`` lists ``Value``s, each with its provenance.
 5. ``build()`` makes ``Figure``s from functions of ``qlab.plots``; a figure has one function
    for what stands still (``stage``, by ``scene``) and one for what moves (``draw``, by ``key``).
+   With ``on_pick`` a picture takes a click, or a drag; a control must set the same.
 6. ``later(s)`` yields generators for the moments of rest: the whole test split, the
    curve. They end in ``self.improve(s, field=…)``.
 7. ``code()`` writes the lines that print the same numbers; a test runs them.

@@ -78,7 +78,8 @@ class MicroscopeStandIn(StandIn):
         if self.name == "granularity.group_scales":
             mine, theirs = answers.qparams.scale, right.scale
             wrong = np.flatnonzero(np.abs(mine - theirs) > TIE * theirs)
-            names, given = ("row", "group"), on.W[:, :1]
+            names = ("row", "group")
+            given = core.per_block(lambda rows: np.abs(rows).max(axis=1), on.W, spec.granularity)
         else:
             mine, theirs = answers.W_hat, core.fake_quantize(on.W, right)
             wrong = np.flatnonzero(np.abs(mine - theirs) > TIE * np.abs(theirs))
@@ -91,9 +92,9 @@ class MicroscopeStandIn(StandIn):
         return Difference(
             place=f"{s.layer}, " + ", ".join(f"{n} {k}" for n, k in zip(names, index, strict=True)),
             index=index,
-            given=float(given[index[0], min(index[1], given.shape[1] - 1)]),
-            reference=float(theirs[index]),
-            other=float(mine[index]),
+            given=float(given[index]),
+            reference=float(theirs[index]) + 0.0,  # no −0
+            other=float(mine[index]) + 0.0,
             count=int(wrong.size),
             of=mine.size,
         )
