@@ -145,17 +145,14 @@ class Microscope(Instrument):
         yield
         sqnr = metrics.sqnr(on.tensor, core.fake_quantize(on.tensor, qparams))
         yield
-        for granularity in (PerTensor(), PerAxis(0)):
-            found_range(s.network, s.layer, s.spec(granularity), s.method)
-            yield
+        found_range(s.network, s.layer, s.spec(PerAxis(0)), s.method)
+        yield
         return self._whole(s, sqnr, qparams)
 
     def _whole(self, s: MicroscopeState, sqnr: float, qparams: QParams) -> WholeLayer:
-        """Put beside each other the scale of the layer, of each row, and those that are used."""
-        one, own = (
-            found_range(s.network, s.layer, s.spec(granularity), s.method).scale
-            for granularity in (PerTensor(), PerAxis(0))
-        )
+        """Put beside each other the layer's widest scale, those of rows, and those in use."""
+        one = found_range(s.network, s.layer, s.spec(PerTensor()), "minmax").scale
+        own = found_range(s.network, s.layer, s.spec(PerAxis(0)), s.method).scale
         held = qparams.scale if qparams.scale.ndim == 2 else qparams.scale.reshape(-1, 1)
         low, high = (np.broadcast_to(a, len(own)) for a in (held.min(axis=1), held.max(axis=1)))
         narrow, wide = int(low.argmin()), int(high.argmax())
@@ -260,7 +257,7 @@ for name, value in dict(value=w, scale=s, zero_point=zero_point[i, j], code=q[i,
         rows = [] if whole is None else list(zip(whole.own, whole.low, whole.high, strict=True))
         return {
             f"cells ({r.show})": (["row", "column", "value"], cells),
-            "scales over that of the layer": (
+            "scales over minmax of the layer": (
                 ["row", "for itself", "least used", "greatest used"],
                 [[k, *map(float, row)] for k, row in enumerate(rows)],
             ),

@@ -18,7 +18,7 @@ LEFT, BELOW = 50, 34  # pixels beside and below the cells
 MARGIN = 10  # above them
 READ = 30  # pixels of a cell in which a number can be read
 WRITTEN = 25  # cells with numbers, at most
-TOP = 1.3  # of the picture of scales, as a share of the layer's
+TOP = 1.3  # of the picture of scales, as a share of the layer's by minmax
 
 
 def cells_figure(choose: Callable[[int, int], None]) -> Figure:
@@ -185,7 +185,7 @@ def scales_figure(choose: Callable[[MicroscopeResult, int], None]) -> Figure:
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = plots.style.dress(
-            figure.add_axes((0.13, 0.17, 0.83, 0.8)), "row", "scale, the layer's = 1"
+            figure.add_axes((0.13, 0.17, 0.83, 0.8)), "row", "scale, layer's minmax = 1"
         )
         ax.set_ylim(0, TOP)
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))

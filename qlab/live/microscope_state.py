@@ -138,8 +138,8 @@ class WholeLayer:
     sqnr: float
     narrow: tuple[float, int]  # the least scale that is used, and a row that uses it
     wide: tuple[float, int]
-    own: np.ndarray  # scale that each row would have for itself, over that of the layer
-    low: np.ndarray  # least and greatest scale in each row, over that of the layer
+    own: np.ndarray  # scale of each row for itself, over that of the layer by minmax
+    low: np.ndarray  # least and greatest scale in each row, likewise
     high: np.ndarray
 
 

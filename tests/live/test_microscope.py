@@ -350,7 +350,7 @@ def test_the_tables_list_the_cells_and_the_rows(scope):
     scope.state.offer({"layer": "fc3", "granularity": "row"})
     text = scope.csv()
     assert "cells (codes)\nrow,column,value\n0,96," in text
-    assert "scales over that of the layer\nrow,for itself,least used,greatest used\n0," in text
+    assert "scales over minmax of the layer\nrow,for itself,least used,greatest used\n0," in text
 
 
 # -- a learner's function in the place of the library's -------------------------------
