@@ -38,7 +38,7 @@ def stairs_figure() -> Figure:
 
     return Figure(
         "stairs",
-        "The staircase, and the slope that is pretended",
+        "The staircase and its pretended slope",
         size=(400, 300),
         build=build,
         draw=draw,
