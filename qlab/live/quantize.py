@@ -305,6 +305,7 @@ class Quantize(Instrument):
         if found is None or not found.waiting:
             return
         job = self._job(s)
+        self.figures["flips"].show(self.result)  # it is drawn at rest, and that may take a while
         while not job.ready(0.004):
             yield
         if s.key() == self.state.key():
