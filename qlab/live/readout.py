@@ -145,7 +145,7 @@ def written(value: float | int, form: str, unit: bool = True) -> str:
     figures, name = {
         "percent": (f"{100 * value:.2f}", " %"),
         "points": (f"{100 * value:+.2f}", " points"),
-        "bytes": (f"{value:,.0f}", " bytes"),
+        "bytes": (f"{value:,.0f}", " byte" if value == 1 else " bytes"),
         "count": (f"{value:,.0f}", ""),
         "ratio": (f"{value:.2f}", " ×"),
         "decibel": (f"{value:.2f}", " dB"),
