@@ -6,13 +6,9 @@ Codes are stored in two's complement, the most significant bit first.
 """
 
 import numpy as np
-from jaxtyping import Int32, Integer, UInt8
+from jaxtyping import Int32, Integer, UInt, UInt8
 
 _WORDS = 1 << 15  # 256 KiB of words stay in the second-level cache
-_LANES = tuple(
-    (lane, np.uint64(sum((2**lane - 1) << at for at in range(0, 64, 2 * lane))))
-    for lane in (8, 16, 32)
-)
 
 
 def pack(
@@ -45,17 +41,17 @@ def pack(
     array([ 61, 192], dtype=uint8)
     """
     lowest, highest = _limits("pack", bits, signed)
-    if not (isinstance(codes, np.ndarray) and np.issubdtype(codes.dtype, np.integer)):
+    if not (isinstance(codes, np.ndarray) and codes.dtype.kind in "iu"):
         raise TypeError(
             f"pack: codes must be a NumPy array of integers, got {type(codes).__name__}."
         )
-    if codes.size and not lowest <= codes.min() <= codes.max() <= highest:
+    if not _fit(codes, lowest, highest):
         raise ValueError(
             f"pack: codes of {bits} bits must lie in {lowest} … {highest}, "
             f"got {codes.min()} … {codes.max()}. Use more bits, or signed={not signed}."
         )
     if bits <= 8:
-        return _merged(codes.ravel(), bits)
+        return _merged(codes.ravel(), bits, signed)
     words = codes.ravel().astype(">u2")  # two's complement, big end first; drops nothing but sign
     rows = np.unpackbits(words.view(np.uint8).reshape(-1, 2), axis=1)  # (n, 16)
     return np.packbits(rows[:, 16 - bits :])
@@ -126,36 +122,56 @@ def packed_bytes(count: int, bits: int) -> int:
     return -(-count * bits // 8)
 
 
-def _merged(codes: Integer[np.ndarray, " n"], bits: int) -> UInt8[np.ndarray, " bytes"]:
+def _fit(codes: Integer[np.ndarray, "..."], lowest: int, highest: int) -> bool:
+    """Say whether all codes lie in lowest … highest."""
+    if not codes.size:
+        return True
+    if lowest == 0:  # one pass for both ends: without its sign −1 is the largest number of all
+        return bool(codes.view(codes.dtype.str.replace("i", "u")).max() <= highest)
+    return bool(lowest <= codes.min() <= codes.max() <= highest)
+
+
+def _merged(codes: Integer[np.ndarray, " n"], bits: int, signed: bool) -> UInt8[np.ndarray, " m"]:
     """Pack codes of at most 8 bits, eight of them in one 64-bit word.
 
     Neighbours close up in pairs: lanes of 8 bits become lanes of 16, 32 and 64, each with its
-    codes at the low end. Twenty times quicker than bit by bit.
+    codes at the low end. Some thirty times quicker than bit by bit.
     """
     n, b = codes.size, bits
+    if b == 1:
+        return np.packbits(codes.astype(np.uint8))  # whatever is not 0 is a 1
     words = -(-n // 8)
-    lanes = np.zeros(8 * words, np.uint8)
+    lanes = np.empty(8 * words, np.uint8)
     lanes[:n] = codes  # two's complement: the cast drops nothing but sign
+    lanes[n:] = 0
     if b == 8:
         return lanes[:n]
-    lanes &= 2**b - 1
-    if b == 1:
-        return np.packbits(lanes)[: packed_bytes(n, b)]
-    if b in (2, 4):  # a pair is a code of twice the bits
-        pairs = lanes.view("<u2")
-        return _merged(((pairs << b) | (pairs >> 8)).astype(np.uint8), 2 * b)[: packed_bytes(n, b)]
+    if signed:
+        lanes &= 2**b - 1
+    if b == 2:  # four in one byte: c0·64 + c1·16 + c2·4 + c3, in the high byte of the product
+        return (lanes.view("<u4") * np.uint32(0x40100401) >> np.uint32(24)).astype(np.uint8)[
+            : packed_bytes(n, b)
+        ]
     packed = np.empty((words, b), np.uint8)
     for i in range(0, words, _WORDS):
-        y = lanes.view(">u8")[i : i + _WORDS].astype(np.uint64)
-        for lane, keep in _LANES:
-            low = y & keep
-            y ^= low
-            y >>= np.uint64(lane - lane // 8 * b)
-            y |= low
-        octets = y.astype(">u8").view(np.uint8).reshape(-1, 8)
+        y = lanes[8 * i : 8 * (i + _WORDS)]
+        for lane in (8, 16, 32):
+            y = _closed(y.view(f"<u{lane // 4}"), lane, b * lane // 8)
+        octets = y.view(np.uint8).reshape(-1, 8)
         for column in range(b):  # quicker than rows of b bytes
-            packed[i : i + _WORDS, column] = octets[:, 8 - b + column]
+            packed[i : i + _WORDS, column] = octets[:, b - 1 - column]
     return packed.ravel()[: packed_bytes(n, b)]
+
+
+def _closed(pairs: UInt[np.ndarray, " n"], lane: int, width: int) -> UInt[np.ndarray, " n"]:
+    """Close up two codes of ``width`` bits, the first in the low lane: first · 2^width + second."""
+    kind = pairs.dtype.type
+    if width <= lane // 2:  # one product leaves nothing that the shift keeps
+        return (pairs * kind((1 << (lane + width)) + 1)) >> kind(lane)
+    y = pairs << kind(width)
+    y &= kind((1 << 2 * width) - 1)
+    y |= pairs >> kind(lane)
+    return y
 
 
 def _limits(function: str, bits: int, signed: bool) -> tuple[int, int]:

@@ -45,6 +45,25 @@ def test_a_code_that_does_not_fit_is_refused() -> None:
         pack(np.array([0, -1]), 3, signed=False)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, ">i4", np.int64, np.uint64])
+@pytest.mark.parametrize("bits", [1, 2, 3, 5])
+def test_codes_of_every_integer_type_and_layout_are_packed_and_judged_alike(kind, bits) -> None:
+    codes = np.arange(40).reshape(8, 5) % 2**bits
+    one = codes.astype(kind)
+    expected = np.packbits(
+        np.unpackbits(codes.astype(np.uint8).ravel()[:, None], axis=1)[:, 8 - bits :]
+    )
+    assert_array_equal(pack(one, bits, signed=False), expected)
+    assert_array_equal(pack(one.T, bits, False), pack(np.ascontiguousarray(one.T), bits, False))
+    one[3, 3] = 2**bits
+    with pytest.raises(ValueError, match=f"must lie in 0 … {2**bits - 1}, got 0 … {2**bits}"):
+        pack(one, bits, signed=False)
+    if np.dtype(kind).kind == "i":
+        one[3, 3] = -1
+        with pytest.raises(ValueError, match="got -1 … "):
+            pack(one, bits, signed=False)
+
+
 def test_missing_bytes_are_noticed() -> None:
     with pytest.raises(ValueError, match=r"4 codes of 3 bits take 2 bytes, got 1\. Is the file"):
         unpack(np.zeros(1, np.uint8), 3, 4)

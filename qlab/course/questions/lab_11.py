@@ -48,8 +48,8 @@ EXPLAIN = (
         options={
             "The table has to be stored.": "64 bytes beside 13,000: that is not it.",
             "k-means makes the codes about equally frequent.": "It spends levels where weights "
-            "are. What is left for short words is the difference of the shares, and that it has used "
-            "up: 3.63 bits of 4, against 3.27 of 5.",
+            "are. What is left for short words is the difference of the shares, and that it has "
+            "used up: 3.63 bits of 4, against 3.27 of 5.",
             "Huffman codes need even steps.": "They see codes and counts, and never a level.",
         },
         right="k-means makes the codes about equally frequent.",
