@@ -82,7 +82,7 @@ class ForwardStandIn(StandIn):
         yield
 
     def _network(self, s: QuantizeState) -> Network:
-        net: Network | None = self.instrument.network_of(s)  # type: ignore[attr-defined]
+        net: Network | None = self.instrument.network_of(s)
         if net is None:
             raise Idle("This setting is being computed; your function is asked when it is there.")
         if any(isinstance(layer, Conv2d) for layer in net.layers):
