@@ -113,20 +113,29 @@ class _Sums:
 
     @classmethod
     def of(cls, x: np.ndarray, counts: np.ndarray) -> "_Sums":
-        n = counts.astype(np.float64)
-        upto = np.concatenate([[0.0], np.cumsum(n)])  # exact: whole numbers
+        upto = np.zeros(len(x) + 1)
+        np.cumsum(counts, out=upto[1:])  # exact: whole numbers
         middle = int(np.searchsorted(upto[1:], upto[-1] / 2))
         y = x - x[middle]
 
         def outward(f: np.ndarray) -> np.ndarray:
-            left, right = np.cumsum(f[:middle][::-1])[::-1], np.cumsum(f[middle:])
-            return np.concatenate([-left, [0.0], right])
+            sums = np.zeros(len(x) + 1)
+            np.cumsum(f[middle:], out=sums[middle + 1 :])
+            np.cumsum(f[:middle][::-1], out=sums[:middle][::-1])
+            np.negative(sums[:middle], out=sums[:middle])
+            return sums
 
-        width = np.sqrt(np.diff(y) * (n[1:] + n[:-1]))
-        spread = np.concatenate([[0.0], np.cumsum(width), [width.sum()]])
-        ny = n * y
-        q = outward(ny * y)
-        return cls(y, upto, outward(ny), q, spread, float(q[-1] - q[0]))
+        f = counts * y  # one array serves all: fresh memory takes longer than sums
+        s = outward(f)
+        f *= y
+        q = outward(f)
+        width = np.subtract(y[1:], y[:-1], out=f[1:])
+        width *= upto[2:] - upto[:-2]
+        np.sqrt(width, out=width)
+        spread = np.zeros(len(x) + 1)
+        np.cumsum(width, out=spread[1:-1])
+        spread[-1] = spread[-2]
+        return cls(y, upto, s, q, spread, float(q[-1] - q[0]))
 
     def mean(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """Mean of each run i … j; 0 where it is empty."""
