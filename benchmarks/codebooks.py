@@ -1,4 +1,4 @@
-"""Exact k-means against scikit-learn's, and packing codes against numpy.packbits.
+"""Exact k-means against scikit-learn's, packing against numpy.packbits, rounding against torch.
 
 `python -m benchmarks.codebooks` starts a process of one thread, because the libraries read their
 threads once. Both sides take turns, so that a busy machine slows both alike. scikit-learn comes
@@ -24,7 +24,7 @@ STARTS = {"as it comes": {}, "10 starts": {"n_init": 10}}
 
 
 def run() -> list[dict[str, object]]:
-    """Return the rows of k-means, then those of packing."""
+    """Return the rows of k-means, then those of packing and of fake quantization."""
     one = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.codebooks", "here"],
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _measure() -> list[dict[str, object]]:
-    return [*_clustering(), *_packing()]
+    return [*_clustering(), *_packing(), *_rounding()]
 
 
 def _clustering() -> list[dict[str, object]]:
@@ -94,6 +94,38 @@ def _packing() -> list[dict[str, object]]:
             _row(f"packing 1,000,000 codes of {bits} bits", "numpy.packbits", mine, theirs)
             | _verdict(statistics.median(mine) <= 4 * statistics.median(theirs))
             | {"budget": "within 4 ×", "error, peer / qlab": ""}
+        )
+    return rows
+
+
+def _rounding() -> list[dict[str, object]]:
+    import numpy as np
+    import torch
+
+    from qlab import ranges
+    from qlab.core import QuantSpec, fake_quantize
+
+    torch.set_num_threads(1)
+    x = np.random.default_rng(0).normal(size=1_000_000).astype(np.float32)
+    rows = []
+    for symmetric in (True, False):
+        spec = QuantSpec(bits=8, symmetric=symmetric)
+        qparams = ranges.minmax(x, spec)
+        scale, zero_point = float(qparams.scale), int(qparams.zero_point)
+        ends = (spec.quant_min, spec.quant_max)
+        mine, theirs = _in_turns(
+            partial(fake_quantize, x, qparams),
+            partial(
+                torch.fake_quantize_per_tensor_affine,
+                torch.from_numpy(x), scale, zero_point, *ends,
+            ),
+            TURNS,
+        )  # fmt: skip
+        kind = "symmetric" if symmetric else "asymmetric"
+        rows.append(
+            _row(f"fake quantization of 1,000,000 values, {kind}", "torch's kernel", mine, theirs)
+            | _verdict(statistics.median(mine) <= 2 * statistics.median(theirs))
+            | {"budget": "within 2 ×", "error, peer / qlab": ""}
         )
     return rows
 

@@ -149,9 +149,10 @@ def _merged(codes: Integer[np.ndarray, " n"], bits: int, signed: bool) -> UInt8[
     if signed:
         lanes &= 2**b - 1
     if b == 2:  # four in one byte: c0·64 + c1·16 + c2·4 + c3, in the high byte of the product
-        return (lanes.view("<u4") * np.uint32(0x40100401) >> np.uint32(24)).astype(np.uint8)[
-            : packed_bytes(n, b)
-        ]
+        four = lanes.view("<u4") * np.uint32(0x40100401) >> np.uint32(24)
+        return four.astype(np.uint8)[: packed_bytes(n, b)]
+    if b == 4:
+        return _closed(lanes.view("<u2"), 8, b).astype(np.uint8)[: packed_bytes(n, b)]
     packed = np.empty((words, b), np.uint8)
     for i in range(0, words, _WORDS):
         y = lanes[8 * i : 8 * (i + _WORDS)]
