@@ -15,7 +15,7 @@ from qlab.networks.integer import LOGITS
 
 KEPT = 6  # networks, at most 4 MB each
 PIECE = 4e6  # multiply-accumulates between two yields: integers take four times a float's time
-ESTIMATE = 3.2e7  # and of an estimate
+ESTIMATE = 1.6e7  # and of an estimate
 FEWEST, MOST = 20, 200  # images of an estimate
 SLOWER = 3  # a sum that saturates is taken product by product,
 AT_ONCE = 20  # of so many images beside each other
