@@ -106,6 +106,8 @@ class Value:
     @property
     def provenance(self) -> str:
         """Where the number comes from, in words: "estimated on 1,000 images"."""
+        if self.form == "coming":
+            return f"to be {self.source}"
         if self.n is None or self.source in ("derived", "cited"):
             return self.source
         return f"{self.source}, n = {self.n:,}"
