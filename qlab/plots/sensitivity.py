@@ -32,7 +32,9 @@ def sensitivity_bars(
         ``set_sensitivity_bars`` fills the groups, ``set_chosen`` moves the marks.
     """
     groups = [
-        ax.stairs([1.0], [0.0, 1.0], baseline=0.5, fill=True, fc=color, ec="white", lw=0.6, hatch=hatch)
+        ax.stairs(
+            [1.0], [0.0, 1.0], baseline=0.5, fill=True, fc=color, ec="white", lw=0.6, hatch=hatch
+        )
         for color, hatch in zip(colors, hatches, strict=True)
     ]
     (marks,) = ax.plot([], [], "v", color=NOW, mec=INK, mew=0.8, ms=8, ls="none", clip_on=False)
