@@ -170,6 +170,8 @@ def test_a_budget_at_whole_bits_is_the_uniform_cost_and_between_them_on_a_line()
     slope = totals[1] - totals[0]
     assert budget_at(t, 1.5) == totals[0] + np.floor(-0.5 * slope)
     assert budget_at(t, 9) == totals[5] + (totals[5] - totals[4]) // 2
+    odd = Sensitivity(("a",), (2, 4), np.zeros((1, 2)), np.array([[100, 105]]))
+    assert [budget_at(odd, bits) for bits in (1, 3, 5)] == [97, 102, 107]  # never more
     for wrong in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="budget_at: bits must be above 0"):
             budget_at(t, wrong)
