@@ -74,7 +74,9 @@ def visits(browser: Browser, server: Server, width: int) -> Iterator[Visit]:
     context = browser.new_context(viewport={"width": width, "height": 900})
     apps: list[App] = []
 
-    def visit(name: str | None = None, query: str = "", *, wait: str = ".noUi-handle:visible") -> App:
+    def visit(
+        name: str | None = None, query: str = "", *, wait: str = ".noUi-handle:visible"
+    ) -> App:
         apps.append(App(context, server))
         return apps[-1].open(name, query, wait=wait) if name else apps[-1]
 
