@@ -27,14 +27,14 @@ def test_the_reference_gives_the_librarys_answers(quantize) -> None:
     assert standing.trouble == ""
     assert standing.works
     assert standing.difference is None
-    estimate = quantize.evaluation.estimate(quantize._quantized(quantize.state)[1])
+    estimate = quantize.evaluation.estimate(quantize.network_of(quantize.state))
     assert standing.results[quantize.state.key()].accuracy.value == pytest.approx(
         estimate.value, abs=3 / estimate.n
     )
 
 
 def test_the_layers_carry_the_grid_of_what_enters(quantize) -> None:
-    first, second = layers_of(quantize._quantized(quantize.state)[1])
+    first, second = layers_of(quantize.network_of(quantize.state))
     assert first[2] == pytest.approx(1 / 15)  # pixels: 0 … 1 in 15 steps
     assert (first[3], first[4], second[3], second[4]) == (0, 15, 0, 15)
 
