@@ -15,9 +15,11 @@ from qlab import codebooks, coding, core, metrics, networks, pruning, ranges
 from qlab.coding import Size
 from qlab.core import QuantSpec
 from qlab.live.figure import Figure
-from qlab.live.instrument import Instrument, Preset
+from qlab.live.instrument import Instrument
 from qlab.live.pack_checks import checked
-from qlab.live.pack_pictures import NAMES, bytes_figure, line_figure, words_figure
+from qlab.live.pack_numbers import numbers
+from qlab.live.pack_pictures import bytes_figure, line_figure, words_figure
+from qlab.live.pack_presets import PRESETS
 from qlab.live.pack_state import NETWORK, Codes, Decoded, PackResult, PackState
 from qlab.live.readout import Value
 from qlab.live.worker import Task
@@ -25,15 +27,6 @@ from qlab.live.worker import Task
 KEPT = 8  # settings whose codes are kept, a megabyte each
 QUICK = 32_000  # weights from which a table of levels is made within a movement of the hand
 _BESIDE = ThreadPoolExecutor(1, "qlab-pack")  # long loops: the page's thread stays free
-
-LABELS = {
-    "packed": "Packed",
-    "bitmap": "Bitmap and the rest",
-    "relative_index": "Relative index",
-    "huffman": "Huffman",
-    "deep_compression": "Relative index, Huffman on both",
-    "rans": "Arithmetic coding (rANS)",
-}
 
 
 class Pack(Instrument):
@@ -51,47 +44,7 @@ class Pack(Instrument):
     STAND_INS = {  # noqa: RUF012
         "packing.huffman_lengths": "qlab.live.pack_standin:PackStandIn"
     }
-    PRESETS = (
-        Preset(
-            "A bell in five bits",
-            {"bits": 5},
-            "Even steps over a bell: codes in the middle are frequent, those at the ends hardly "
-            "occur. A short word for the frequent ones takes the layer below three bits a weight, "
-            "and nothing is lost.",
-        ),
-        Preset(
-            "A table leaves less to gain",
-            {"bits": 4, "grid": "kmeans"},
-            "k-means puts its levels where the weights are, which evens out the shares: Huffman "
-            "takes off a tenth. Now take even steps of 5 bits and compare SQNR and words: packed "
-            "the table wins, coded the even steps do.",
-        ),
-        Preset(
-            "One symbol takes nearly all",
-            {"bits": 2},
-            "Of three levels the middle one holds nearly every weight. Huffman cannot go below one "
-            "bit a weight; arithmetic coding can, and does.",
-        ),
-        Preset(
-            "Deep Compression, first layer",
-            {"layer": "fc1", "sparsity": 0.92, "bits": 6, "grid": "kmeans"},
-            "Han, Mao and Dally keep 8 % of this layer, write 6 bits and gaps of 5, and print 2.32 "
-            "% of the float bytes (2016). Here nothing was trained again, and everything is "
-            "counted: reproduce the accounting, not the row.",
-        ),
-        Preset(
-            "When the mask costs most",
-            {"sparsity": 0.99, "bits": 4},
-            "A bitmap costs one bit for every weight, kept or not. At 99 % zeros it is most of the "
-            "file, and gaps are far shorter.",
-        ),
-        Preset(
-            "Too small for its table",
-            {"layer": "fc3", "bits": 6, "grid": "kmeans"},
-            "A thousand weights and a table of 64 levels: a third as large as the codes. "
-            "Whoever leaves it out of the count finds a ratio that no file has.",
-        ),
-    )
+    PRESETS = PRESETS
 
     # -- the library at work --------------------------------------------------------
 
@@ -167,8 +120,9 @@ class Pack(Instrument):
     # -- idle work -------------------------------------------------------------------
 
     def later(self, s: PackState) -> Iterator[Task]:
-        """Make the whole table; write and read everything; ask the function that stands in."""
+        """Make the whole table; say what is shown; write and read everything, which takes long."""
         yield self._exact(s)
+        yield self._word()
         yield self._check(s)
         yield from self.stood(self._exact, s)
 
@@ -183,6 +137,12 @@ class Pack(Instrument):
             result = yield from self.result_of(s)
             if s.key() == self.state.key() and self.at_work is None:
                 self.show(result)
+
+    def _word(self) -> Task:
+        for figure in self.figures.values():
+            self.sharpen(figure)
+            yield
+        self.page.describe({name: figure.alt for name, figure in self.figures.items()})
 
     def _check(self, s: PackState) -> Task:
         codes = yield from self.codes_of(s)
@@ -202,41 +162,7 @@ class Pack(Instrument):
 
     def numbers(self, r: PackResult) -> Iterator[Value]:
         """List bits a weight, bytes by format, the one weight, and what reading took."""
-        told = "derived" if r.exact else "estimated"
-        note = "" if r.exact else "levels from every few weights; the whole table is being computed"
-        yield _value("entropy", "Entropy of the codes", r.entropy, told, "bits", note)
-        yield _value(
-            "huffman_bits", "Huffman, words alone", r.mean, told, "bits", _over(r.mean, r.entropy)
-        )
-        yield _value("sqnr", f"SQNR, weights of {r.layer}", r.sqnr, told, "decibel")
-        yield Value(
-            name="zeros",
-            label="Codes that mean 0",
-            value=r.zeros,
-            source="measured",
-            n=r.n,
-            form="percent",
-        )
-        yield _value("dense", "Bytes in memory, float32", 4 * r.n, "derived", "bytes")
-        for name, label in LABELS.items():
-            if name in r.sizes:
-                yield _value(name, label, r.sizes[name].total, told, "bytes", _share(r, name))
-        yield _value("bound", "Entropy bound, no table", r.sizes["entropy"].codes, told, "bytes")
-        best = min((n for n in NAMES if n in r.sizes), key=lambda n: r.sizes[n].total)
-        yield _value(
-            "best", "Smaller than float32", 4 * r.n / r.sizes[best].total, told, "ratio",
-            f"by {LABELS[best].lower()}",
-        )  # fmt: skip
-        bits = int(r.lengths[r.symbol])
-        yield _value("weight", "The weight looked at", r.value, "derived", "number")
-        yield _value(
-            "level", "Its level", float(r.levels[r.symbol]), told, "number",
-            f"code {r.symbol} of {len(r.levels)}",
-        )  # fmt: skip
-        yield _value(
-            "word", "Bits of its word", bits, told, "count", f"word {r.word}" if r.word else ""
-        )
-        yield from _times(r)
+        return numbers(r)
 
     # -- pictures ---------------------------------------------------------------------
 
@@ -312,44 +238,3 @@ def _beside(work: Callable[[], Any]) -> Generator[None, None, Any]:
 
 def _rans(codes: Codes, found: Decoded) -> Size:
     return Size(found.bytes["rans"] - found.table, 0, codes.meaning + found.table)
-
-
-def _value(
-    name: str, label: str, value: float | int, source: str, form: str, note: str = ""
-) -> Value:
-    return Value(name=name, label=label, value=value, source=source, form=form, note=note)
-
-
-def _over(bits: float, entropy: float) -> str:
-    return f"{bits - entropy:.3f} above the entropy"
-
-
-def _share(r: PackResult, name: str) -> str:
-    return f"{8 * r.sizes[name].total / r.n:.2f} bits a weight"
-
-
-def _times(r: PackResult) -> Iterator[Value]:
-    """List what reading and computing took, once it was measured."""
-    if r.decoded is None:
-        return
-    labels = {
-        "packed": "Time to unpack",
-        "huffman": "Time to read Huffman",
-        "rans": "Time to read rANS",
-    }
-    forward = {
-        "before": "Time of the layer, floats",
-        "after": "Time of the layer, levels as floats",
-    }
-    same = "read again: all codes the same" if r.decoded.same else "read again: NOT the same"
-    for name, latency in r.decoded.latency.items():
-        yield _taken(f"time_{name}", labels[name], latency, same)
-    for name, latency in r.decoded.forward.items():
-        yield _taken(f"layer_{name}", forward[name], latency, "100 images")
-
-
-def _taken(name: str, label: str, latency: metrics.Latency, note: str) -> Value:
-    return Value(
-        name=name, label=label, value=latency.median, low=latency.low, high=latency.high,
-        n=latency.n, source="measured", form="milliseconds", note=note,
-    )  # fmt: skip
