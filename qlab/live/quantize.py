@@ -272,6 +272,7 @@ class Quantize(Instrument):
         possible = s.possible_bits()
         near = sorted(possible, key=lambda b: (abs(b - s.bits), b)) if len(possible) > 1 else []
         yield self._link_task()
+        yield self._first()
         yield self._await(s)
         yield self._measure(s)
         yield from self.stood(self._measure, s)
@@ -296,6 +297,13 @@ class Quantize(Instrument):
             return []
         return super().ahead(s)
 
+    def _first(self) -> Task:
+        """Draw and describe the first time what is drawn at rest: all images may take a while."""
+        if not self.page.alts:
+            self.figures["flips"].show(self.result)
+            yield
+            self.page.describe({name: figure.alt for name, figure in self.figures.items()})
+
     def _job(self, s: QuantizeState) -> Job:
         return self.jobs.ask(s.weights_key(), functools.partial(self._work, s.copy()))
 
@@ -305,7 +313,6 @@ class Quantize(Instrument):
         if found is None or not found.waiting:
             return
         job = self._job(s)
-        self.figures["flips"].show(self.result)  # it is drawn at rest, and that may take a while
         while not job.ready(0.004):
             yield
         if s.key() == self.state.key():
