@@ -212,7 +212,6 @@ def test_no_address_lists_or_hands_out_files(probe_server: Server) -> None:
         refused.value.close()
 
 
-
 def test_the_front_page_opens_clean_without_a_kernel(visit: Visit) -> None:
     app = visit("index", wait=".qlab-card")
     assert app.page.locator(".qlab-card").count() == len(INSTRUMENTS)
