@@ -5,6 +5,7 @@ reading took; and, beside it, that a layer whose weights stand on few levels mul
 before, in the same time.
 """
 
+import time
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from qlab import coding, core, metrics, networks
 from qlab.coding.table import read_table
 from qlab.live.pack_state import NETWORK, Codes, Decoded, PackState
 
+REST = 0.4  # seconds that a state stands before it is written
 READINGS = 3
 CALLS = 20  # of the layer
 IMAGES = 100
@@ -26,6 +28,10 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
     """Write, read, compare, and take the time; ``beside`` runs what has no steps."""
     q, n = codes.q, codes.q.size
     signed = codes.lowest < 0
+    rested = time.perf_counter() + REST
+    while time.perf_counter() < rested:  # Python's loops beside it slow the page down
+        time.sleep(0.002)
+        yield
     written: dict[str, Any] = {"packed": core.pack(q, s.bits, signed)}
     yield
     for name, coder in coding.CODERS.items():
@@ -37,10 +43,13 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
     }
     latency, same = {}, True
     for name, read in readers.items():
-        kept: list[np.ndarray] = []
-        call = _keeping(read, kept)
-        latency[name] = yield from beside(partial(metrics.latency, call, READINGS))
-        same = same and all(bool(np.array_equal(back, q)) for back in kept)
+        seconds = []
+        for _ in range(READINGS):  # one at a time: a hand that returns waits for one at most
+            back, taken = yield from beside(partial(_timed, read))
+            same = same and bool(np.array_equal(back, q))
+            seconds.append(taken)
+        low, median, high = np.percentile(seconds, (5, 50, 95)).tolist()
+        latency[name] = metrics.Latency(median, low, high, READINGS)
     gaps, values = coding.relative_index(q, s.gap_bits, _zero(codes))
     yield
     back = coding.from_relative_index(gaps, values, n, _zero(codes))
@@ -51,13 +60,10 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
     return Decoded(sizes, table, same, latency, forward)
 
 
-def _keeping(read: Callable[[], np.ndarray], kept: list[np.ndarray]) -> Callable[[], None]:
-    """Read, and keep what came."""
-
-    def call() -> None:
-        kept.append(read())
-
-    return call
+def _timed(read: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
+    """Read, and say how many seconds it took."""
+    began = time.perf_counter()
+    return read(), time.perf_counter() - began
 
 
 def _forward(s: PackState, codes: Codes) -> Generator[None, None, dict[str, metrics.Latency]]:
