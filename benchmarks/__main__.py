@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import MODULES
 
 README = Path(__file__).with_name("README.md")
-TRAININGS = ("qat",)  # run when named, not with all others: they train networks
+TRAININGS = ("qat", "ladder")  # run when named, not with all others: they train networks
 
 
 def measure(name: str, options: Sequence[str] = ()) -> str:
