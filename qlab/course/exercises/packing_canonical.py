@@ -38,11 +38,11 @@ def canonical_codes(lengths: np.ndarray) -> Any:  # of a list a type checker dra
     words = [""] * len(lengths)
     word, before = 0, 0
     for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
-        if lengths[i]:
-            bits = int(lengths[i])
+        bits = int(lengths[i])
+        if bits:
             word <<= bits - before
-            words[i], before = f"{word:0{bits}b}", bits
-            word += 1
+            words[i] = f"{word:0{bits}b}"
+            word, before = word + 1, bits
     return words
 
 
