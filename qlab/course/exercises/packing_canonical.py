@@ -37,12 +37,11 @@ def canonical_codes(lengths: np.ndarray) -> Any:  # of a list a type checker dra
     """
     words = [""] * len(lengths)
     word, before = 0, 0
-    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+    for i in sorted(np.flatnonzero(lengths), key=lambda i: (lengths[i], i)):
         bits = int(lengths[i])
-        if bits:
-            word <<= bits - before
-            words[i] = f"{word:0{bits}b}"
-            word, before = word + 1, bits
+        word <<= bits - before
+        words[i] = f"{word:0{bits}b}"
+        word, before = word + 1, bits
     return words
 
 
