@@ -1,5 +1,6 @@
 """The numbers of the Pack instrument, each with its provenance."""
 
+import math
 from collections.abc import Iterator
 
 from qlab import metrics
@@ -38,12 +39,16 @@ def numbers(r: PackResult) -> Iterator[Value]:
     for name, label in LABELS.items():
         if name in r.sizes:
             yield _value(name, label, r.sizes[name].total, told, "bytes", _share(r, name))
+        else:  # it is written while the page rests
+            yield _value(name, label, math.nan, "derived", "coming")
     yield _value("bound", "Entropy bound, no table", r.sizes["entropy"].codes, told, "bytes")
     best = min((n for n in NAMES if n in r.sizes), key=lambda n: r.sizes[n].total)
-    yield _value(
-        "best", "Smaller than float32", 4 * r.n / r.sizes[best].total, told, "ratio",
-        f"by {LABELS[best].lower()}",
-    )  # fmt: skip
+    if "rans" in r.sizes:
+        ratio = 4 * r.n / r.sizes[best].total
+        note = f"by {LABELS[best].lower()}"
+        yield _value("best", "Smaller than float32", ratio, told, "ratio", note)
+    else:
+        yield _value("best", "Smaller than float32", math.nan, "derived", "coming")
     bits = int(r.lengths[r.symbol])
     yield _value("weight", "The weight looked at", r.value, "derived", "number")
     yield _value(

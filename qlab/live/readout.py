@@ -143,7 +143,7 @@ def written(value: float | int, form: str, unit: bool = True) -> str:
     ('8.00 ×', '∞ dB', '3.20e-05')
     """
     if form == "coming":
-        return "measuring …"
+        return "coming …"
     figures, name = {
         "percent": (f"{100 * value:.2f}", " %"),
         "points": (f"{100 * value:+.2f}", " points"),

@@ -221,8 +221,8 @@ class App:
 
     def is_clean(self) -> None:
         """Assert that nothing failed, nothing complained, and no request left this machine."""
-        assert self.errors == []
-        assert self.failed == []
+        assert self.errors == [], self.errors
+        assert self.failed == [], self.failed
         assert self.hosts <= {HOST}
 
     def close(self) -> None:

@@ -63,8 +63,14 @@ def test_fewer_bits_cost_accuracy_and_save_bytes(visit: Visit) -> None:
 
 def test_a_table_and_a_repair_are_computed_beside_a_page_that_stays_alive(visit: Visit) -> None:
     app = visit("quantize", "layer=fc2&bits=2&method=mse")
+    app.page.evaluate("""() => {
+      window.told = [];
+      const waits = document.querySelector(".qlab-waits");
+      const note = () => told.push(waits.textContent);
+      new MutationObserver(note).observe(waits, { subtree: true, childList: true });
+    }""")
     app.choose("repair", "AdaRound")
-    until(lambda: "AdaRound is being computed" in app.page.locator(".qlab-waits").inner_text())
+    until(lambda: "AdaRound is being computed" in "".join(app.page.evaluate("told")))
     waiting = app.value("bytes")
     app.drag("bits", 0.5)  # the hand moves on, and is answered
     until(lambda: app.value("bytes") > waiting)

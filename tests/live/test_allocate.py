@@ -140,8 +140,8 @@ def test_the_packed_bytes_are_those_of_the_network_with_all_side_information(gam
 
 
 def test_at_rest_all_players_are_measured_on_all_images_of_both_splits(game):
-    assert game.values["accuracy"].text == "measuring …"
-    assert game.values["score"].text == "measuring …"
+    assert game.values["accuracy"].text == "coming …"
+    assert game.values["score"].text == "coming …"
     assert game.values["score"].provenance == "to be measured"
     game.state.offer({"bits_fc3": 4})
     game.settle(everything=False)

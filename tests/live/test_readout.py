@@ -46,7 +46,7 @@ def test_numbers_are_not_announced_while_they_move():
 @pytest.mark.parametrize(
     ("value", "form", "text"),
     [
-        (float("nan"), "coming", "measuring …"),
+        (float("nan"), "coming", "coming …"),
         (0.98, "percent", "98.00 %"),
         (0.0123, "points", "+1.23 points"),
         (-1e-9, "points", "0.00 points"),
