@@ -6,7 +6,6 @@
 VENV := .venv
 PY   := $(VENV)/bin/python
 PORT ?=
-BROWSER := build/browser-tests.txt
 comma := ,
 
 NOTEBOOKS := $(wildcard labs/*.ipynb apps/*.ipynb benchmarks/*.ipynb tests/e2e/apps/*.ipynb)
@@ -43,11 +42,7 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
 
 test: $(TESTABLE) lint type ## everything that continuous integration runs
 	@$(PY) -m tests.browser
-	@mkdir -p build; export OPENBLAS_NUM_THREADS=1; \
-	echo 'The browser tests run beside the others; they are shown after them.'; \
-	$(PY) -m pytest -p no:cacheprovider tests/e2e > $(BROWSER) 2>&1 & browser=$$!; \
-	$(PY) -m pytest --ignore=tests/e2e; others=$$?; \
-	wait $$browser; in_browser=$$?; cat $(BROWSER); exit $$((others | in_browser))
+	@$(PY) -m tests.side_by_side
 
 lint: $(TESTABLE) ## style, stripped notebooks, and who imports whom
 	@$(VENV)/bin/ruff check .
