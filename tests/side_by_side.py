@@ -14,11 +14,11 @@ from pathlib import Path
 
 BUILD = Path(__file__).parents[1] / "build"
 COURSE = ("tests/course", "tests/notebooks")
-APPS = "tests/e2e/test_apps.py"
+LEARNER = "tests/e2e/test_course.py"
 GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {  # the pytests of each, by their arguments
     "rooms": ((*(f"--ignore={folder}" for folder in COURSE), "--ignore=tests/e2e"),),
-    "apps in the browser": ((APPS,),),
-    "course, other pages": (COURSE, ("tests/e2e", f"--ignore={APPS}")),
+    "browser": (("tests/e2e", f"--ignore={LEARNER}"),),
+    "course": (COURSE, (LEARNER,)),
 }
 
 

@@ -20,7 +20,9 @@ from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
 from qlab.live.quantize_background import Job, Jobs
 from qlab.live.quantize_code import code_of
+from qlab.live.quantize_kept import activation_ends, base_of, flat, range_of, scales_of
 from qlab.live.quantize_look import Look, Small, affine_levels, extreme_scales, look_coded
+from qlab.live.quantize_numbers import numbers, waits_for
 from qlab.live.quantize_pictures import (
     curve_figure,
     error_figure,
@@ -29,8 +31,8 @@ from qlab.live.quantize_pictures import (
     weights_figure,
 )
 from qlab.live.quantize_presets import PRESETS
-from qlab.live.quantize_size import METERS, WHY, huffman, meters, operations, packed, times
-from qlab.live.quantize_state import GRIDS, REPAIR_IMAGES, REPAIRS, QuantizeResult, QuantizeState
+from qlab.live.quantize_size import METERS, WHY, huffman, operations, packed, times
+from qlab.live.quantize_state import REPAIR_IMAGES, QuantizeResult, QuantizeState
 from qlab.live.readout import Readout, Value
 from qlab.live.worker import Task, finish
 from qlab.networks import Network
@@ -78,7 +80,7 @@ class Quantize(Instrument):
         if small is None:  # until then
             plain = s.copy(grid="affine", bits=min(16, s.width()), **NEAREST)
             for name in chosen:
-                _range(s.network, s.equalized(), name, plain.spec(), plain.method)
+                range_of(s.network, s.equalized(), name, plain.spec(), plain.method)
                 yield
             small = self._quantized(plain)
         acting = self._with_activations(s, small)
@@ -132,7 +134,7 @@ class Quantize(Instrument):
     ) -> Generator[None, None, Look]:
         chosen = s.chosen()
         W, W_hat = flat(net, chosen), flat(small.network, chosen)
-        s_ = np.concatenate([_scales(small.qparams[k], net.weights[k].shape) for k in chosen])
+        s_ = np.concatenate([scales_of(small.qparams[k], net.weights[k].shape) for k in chosen])
         in_steps = (W_hat - W) / s_
         levels_of = affine_levels if self.at_work is None else self.at_work.levels
         levels = levels_of(small, chosen, W_hat, self._limit(s))
@@ -229,7 +231,7 @@ class Quantize(Instrument):
     def ranges_of(self, s: QuantizeState) -> dict[str, QParams]:
         """Find scale and zero point of each layer that is quantized."""
         even = s.equalized()
-        return {name: _range(s.network, even, name, s.spec(), s.method) for name in s.chosen()}
+        return {name: range_of(s.network, even, name, s.spec(), s.method) for name in s.chosen()}
 
     def stair_points(self, s: QuantizeState) -> np.ndarray:
         """List the weights at which the staircase is drawn."""
@@ -252,7 +254,7 @@ class Quantize(Instrument):
     def _calibrated(self, name: str, even: bool) -> "Future[dict[str, np.ndarray]]":
         """Calibrate once for all bits, in a thread: the page is heard meanwhile."""
         if (name, even) not in self._ends:
-            self._ends[name, even] = _CALIBRATOR.submit(_activation_ends, name, even)
+            self._ends[name, even] = _CALIBRATOR.submit(activation_ends, name, even)
         return self._ends[name, even]
 
     def _limit(self, s: QuantizeState | QuantizeResult) -> float:
@@ -333,7 +335,7 @@ class Quantize(Instrument):
             for bits in near:
                 spec = s.copy(bits=bits).spec()
                 for name in s.chosen():
-                    _range(s.network, s.equalized(), name, spec, method)
+                    range_of(s.network, s.equalized(), name, spec, method)
                     yield
 
     def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
@@ -354,31 +356,7 @@ class Quantize(Instrument):
 
     def numbers(self, r: QuantizeResult) -> Iterator[Value]:
         """Accuracy and what it is compared with, errors, bytes."""
-        note = "of the plain grid, for now" if r.waiting else ""
-        yield Value.of("accuracy", "Accuracy", r.accuracy, form="percent", note=note)
-        yield Value.change("Change against float", r.accuracy, r.reference)
-        yield Value.of("float_accuracy", "Float accuracy, same images", r.reference, form="percent")
-        yield Value.of("flipped", "Predictions flipped", r.flipped, form="percent")
-        weights = "all weights" if r.layer == "all" else f"weights of {r.layer}"
-        for name, label, form in (
-            ("sqnr", f"SQNR, {weights}", "decibel"),
-            ("mse", f"MSE, {weights}", "number"),
-        ):
-            yield Value(
-                name=name,
-                label=label,
-                value=getattr(r.errors, name),
-                source="derived",
-                form=form,
-            )
-        yield Value(
-            name="ratio",
-            label="Smaller by, packed",
-            value=r.dense / r.bytes,
-            source="derived",
-            form="ratio",
-        )
-        yield from meters(r)
+        return numbers(r)
 
     @property
     def values(self) -> dict[str, Value]:
@@ -469,44 +447,5 @@ def pausing(method: Callable[..., Any], pause: Callable[[], None]) -> Callable[.
     return paused
 
 
-def waits_for(s: QuantizeState) -> str:
-    """Say what is being computed, and what is shown until then."""
-    what = REPAIRS[s.repair] if s.grid == "affine" else f"{GRIDS[s.grid]}, {s.width()} bits,"
-    return (
-        f"<b>{what} is being computed …</b> Until then you see the affine grid of as many bits, "
-        "rounded to nearest."
-    )
-
-
-@functools.lru_cache(maxsize=8)
-def base_of(network: str, even: bool) -> Network:
-    """Return the float network, its layers equalized or as they were trained."""
-    net = networks.load(network)
-    return networks.equalize(net) if even else net
-
-
 def _base(r: QuantizeResult) -> Network:
     return base_of(r.network, r.state.equalized())
-
-
-def _activation_ends(name: str, even: bool) -> dict[str, np.ndarray]:
-    """Find least and largest of what enters each layer, on the calibration split."""
-    x, _ = data.load("mnist").calibration.for_choosing("calibrate activation ranges")
-    entering = networks.activations(base_of(name, even), x)
-    return {layer: np.array([x.min(), x.max()]) for layer, x in entering.items()}
-
-
-@functools.lru_cache(maxsize=2048)
-def _range(network: str, even: bool, layer: str, spec: QuantSpec, method: str) -> QParams:
-    """Find scale and zero point of one layer, or the ones found before."""
-    return ranges.METHODS[method](base_of(network, even).weights[layer], spec)
-
-
-def flat(net: Network, chosen: list[str]) -> np.ndarray:
-    """Return the weights of some layers in a row."""
-    weights = [net.weights[name].ravel() for name in chosen]
-    return weights[0] if len(weights) == 1 else np.concatenate(weights)
-
-
-def _scales(qparams: QParams, shape: tuple[int, ...]) -> np.ndarray:
-    return np.broadcast_to(qparams.expand(shape)[0], shape).ravel()

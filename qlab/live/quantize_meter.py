@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from qlab import networks
-from qlab.live.quantize import base_of
+from qlab.live.quantize_kept import base_of
 from qlab.live.quantize_state import QuantizeResult, QuantizeState
 from qlab.live.standin import Difference, Idle, StandIn, Unusable
 from qlab.live.worker import Task

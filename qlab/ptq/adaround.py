@@ -207,7 +207,8 @@ def rounding_problem(
     s, z = qparams.expand(W.shape)
     z = z.astype(np.float32)
     down = np.floor(W * (np.float32(1) / s)) + z
-    c, h = _power_of_two(s.max()), _power_of_two(H.diagonal().max())
+    largest = np.maximum(s.max(), np.abs(W).max())  # a grid without room for W has a tiny s
+    c, h = _power_of_two(largest), _power_of_two(H.diagonal().max())
     return RoundingProblem(
         (W / c).astype(np.float32),
         (H / h).astype(np.float32),

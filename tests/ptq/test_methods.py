@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
@@ -21,6 +21,7 @@ QUICK = METHODS | {"adaround": partial(METHODS["adaround"], iterations=5)}
     symmetric=st.booleans(), out=st.integers(1, 4),
     granularity=st.sampled_from([PerTensor(), PerAxis(0), PerAxis(-2), PerGroup(3)]),
 )  # fmt: skip
+@example(8, 1, False, True, 1, PerTensor())  # no weight above 0: the grid holds 0 alone
 @settings(max_examples=25)
 def test_codes_lie_within_the_grid_and_arguments_stay(
     name, seed, bits, signed, symmetric, out, granularity
