@@ -53,6 +53,7 @@ BY_NAME = {  # measured when named, `python -m benchmarks.live grids`
 }
 NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
 PEERS = {"ready": "a ready picture in an Image widget", "peer": "the peer: interact"}
+UNTURNED = ("network", "grid", "repair")  # what their changes cost is computed beside the page
 STILL = ("epochs",)  # sliders of a training to come: they move no picture
 LARGE = "lenet_5"  # ten times the work: measured when named, `python -m benchmarks.live lenet_5`
 HERE = Path(__file__).parent
@@ -102,7 +103,7 @@ class Slider:
         for _ in range(40):
             select = self.app.control(str(self.random.choice(names))).locator("select")
             options = select.locator("option").count()
-            if options < 2 or select.is_disabled():
+            if options < 2 or select.is_disabled() or not select.is_visible():
                 continue
             here = select.evaluate("(s) => s.selectedIndex")
             other = (here + 1 + int(self.random.integers(options - 1))) % options
@@ -295,7 +296,9 @@ def run(only: str = "") -> dict[str, list[Row]]:
         named = {name: kind for name, kind in BY_NAME.items() if only.split(" ")[0] == name}
         for name, instrument in (named or PROMISED).items():
             settings = instrument.STATE.settings()
-            menus = [n for n, s in settings.items() if isinstance(s, Choice) and n != "network"]
+            menus = [
+                n for n, s in settings.items() if isinstance(s, Choice) and n not in UNTURNED
+            ]
             counts = {
                 n: places(s)
                 for n, s in settings.items()
