@@ -296,9 +296,7 @@ def run(only: str = "") -> dict[str, list[Row]]:
         named = {name: kind for name, kind in BY_NAME.items() if only.split(" ")[0] == name}
         for name, instrument in (named or PROMISED).items():
             settings = instrument.STATE.settings()
-            menus = [
-                n for n, s in settings.items() if isinstance(s, Choice) and n not in UNTURNED
-            ]
+            menus = [n for n, s in settings.items() if isinstance(s, Choice) and n not in UNTURNED]
             counts = {
                 n: places(s)
                 for n, s in settings.items()
