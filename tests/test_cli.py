@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import URLError
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -215,6 +216,8 @@ def test_lab_opens_on_the_labs_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     while f":{port}/lab" not in log.read_text() and time.monotonic() < end:
         assert lab.poll() is None, log.read_text()
         time.sleep(0.1)
+    with urlopen(f"http://127.0.0.1:{port}/login", timeout=60):  # until then JupyterLab itself
+        pass  # ends with a traceback
     os.killpg(lab.pid, signal.SIGINT)  # as a terminal does
     end = time.monotonic() + 60
     while lab.poll() is None and time.monotonic() < end:

@@ -7,6 +7,7 @@ have come to rest, and runs axe-core.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 import psutil
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page
+from playwright.sync_api import BrowserContext, Locator, Page, WebSocket
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
@@ -27,6 +28,15 @@ SNAPSHOT = """() => JSON.stringify([
   [...document.querySelectorAll("output.qlab-value")].map((o) => [{...o.dataset}, o.textContent]),
   [...document.querySelectorAll("img.qlab-figure, .qlab-figure img")].map((i) => i.src),
 ])"""
+
+
+MESSAGE = re.compile(rb'"msg_id": ?"([^"]+)"')
+IDLE = re.compile(rb'"execution_state": ?"idle"')
+
+
+def as_bytes(frame: str | bytes) -> bytes:
+    """Return a frame of a kernel's socket, of either protocol, as bytes."""
+    return frame.encode() if isinstance(frame, str) else frame
 
 
 def until(condition: Callable[[], Any], seconds: float = 20, what: str = "") -> Any:
@@ -110,6 +120,8 @@ class App:
         Requests without an answer, or with one from 400 up.
     hosts
         Every host that anything was asked of.
+    waiting
+        Messages to the kernel that it is not through with.
     root
         Where controls, numbers and pictures are looked for: the page, or a part of it.
     """
@@ -119,14 +131,31 @@ class App:
         self.errors: list[str] = []
         self.failed: list[str] = []
         self.hosts: set[str] = set()
+        self.waiting: set[bytes] = set()
         self.page: Page = context.new_page()
         self.root: Page | Locator = self.page
         self.page.on("console", lambda m: m.type == "error" and self.errors.append(m.text))
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.ask(request.url))
-        self.page.on("websocket", lambda socket: self.ask(socket.url))
+        self.page.on("websocket", self.listen)
         self.page.on("requestfailed", lambda request: self.failed.append(request.url))
         self.page.on("response", lambda r: r.status >= 400 and self.failed.append(r.url))
+
+    def listen(self, socket: WebSocket) -> None:
+        """Note what a page sends to its kernel and what the kernel has not done yet."""
+        self.ask(socket.url)
+
+        def sent(frame: str | bytes) -> None:
+            if b"comm_msg" in (frame := as_bytes(frame)):
+                self.waiting.add(MESSAGE.findall(frame)[0])
+
+        def received(frame: str | bytes) -> None:
+            if IDLE.search(frame := as_bytes(frame)):
+                self.waiting.difference_update(MESSAGE.findall(frame))
+
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
+        socket.on("close", lambda _: self.waiting.clear())
 
     def ask(self, url: str) -> None:
         """Note the host of a request; data: and blob: ask none."""
@@ -165,11 +194,11 @@ class App:
         return self.root.locator("img.qlab-figure, .qlab-figure img").nth(index).screenshot()
 
     def settle(self, rest: float = 0.5, seconds: float = 60) -> None:
-        """Wait until no number and no picture changed for a while."""
+        """Wait until the kernel did all it was told and nothing on the page changed for a while."""
         seen, since, end = "", time.monotonic(), time.monotonic() + seconds
         while time.monotonic() - since < rest:
             assert time.monotonic() < end, f"not at rest within {seconds:g} s"
-            if (now := self.page.evaluate(SNAPSHOT)) != seen:
+            if (now := self.page.evaluate(SNAPSHOT)) != seen or self.waiting:
                 seen, since = now, time.monotonic()
             self.page.wait_for_timeout(50)
 
