@@ -152,8 +152,7 @@ class Allocate(Instrument):
 
     def _redraw(self) -> Task:
         self.show(self.result)
-        self.sharpen(self.figures["front"])
-        yield
+        yield from self.redraw("front")
 
     # -- numbers ---------------------------------------------------------------------
 

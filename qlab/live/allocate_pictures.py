@@ -8,6 +8,7 @@ import numpy as np
 from qlab import networks, plots
 from qlab.live.allocate_state import WAYS, AllocateResult
 from qlab.live.figure import Figure
+from qlab.live.legend import swatch
 from qlab.plots import style
 
 Known = Mapping[str, list[tuple[int, float]]]  # by who made them: cost, accuracy in percent
@@ -138,7 +139,7 @@ def front_figure(known: Callable[[AllocateResult], Known]) -> Figure:
             for name, (_, color, *_) in reversed(MARKS.items())
         )
         + " &ensp; "
-        + _swatch(style.NOW, ring=True)
+        + swatch(style.NOW, ring=True)
         + "here, with a dot once measured &ensp; dashed: the budget &ensp; line: none of them is "
         "better and cheaper",
         describe=lambda r: (
@@ -203,8 +204,3 @@ def _reach(r: AllocateResult) -> float:
     most = max(r.budget, *(one.cost for one in r.players.values()))
     full = float(r.table.cost.sum(axis=0)[-1])
     return full * 1.08 / 2 ** int(np.clip(np.floor(np.log2(full / most)), 0, 3))
-
-
-def _swatch(color: str, *, ring: bool = False) -> str:
-    look = f"border:2px solid {color};border-radius:50%" if ring else f"background:{color}"
-    return f'<span class="qlab-key" style="{look}" aria-hidden="true"></span>'

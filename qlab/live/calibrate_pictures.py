@@ -9,7 +9,7 @@ from qlab import networks, plots, ranges
 from qlab.live.calibrate_sources import PLACES, Source
 from qlab.live.calibrate_state import ALL_IMAGES, CalibrateResult, words
 from qlab.live.figure import Figure
-from qlab.live.grids_pictures import swatch
+from qlab.live.legend import swatch
 from qlab.metrics import Measured
 
 LEFT, WIDTH = 0.235, 0.735  # of the theatre's axes, which share the clip point

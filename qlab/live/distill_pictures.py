@@ -8,6 +8,7 @@ import numpy as np
 from qlab import plots
 from qlab.live.distill_grid import Grid
 from qlab.live.figure import Figure
+from qlab.live.legend import line, mark
 from qlab.plots.style import BLUE, GREEN, GREY, INK, VERMILLION, dress
 
 DECADES = 9  # of probability on the logarithmic axis
@@ -107,9 +108,9 @@ class Pictures:
                 f"hard part with {r.hard_pull:.3g}."
             ),
             caption=(
-                f"{_line(BLUE, 'solid')}soft part, α·T²·KL &nbsp; {_line(VERMILLION, 'dashed')}"
-                f"without T² &nbsp; {_mark(GREY, '─·─')}hard part, (1−α)·CE &nbsp; "
-                f"{_line(BLUE, 'dotted')}the soft part’s limit: matching logits"
+                f"{line(BLUE, 'solid')}soft part, α·T²·KL &nbsp; {line(VERMILLION, 'dashed')}"
+                f"without T² &nbsp; {mark(GREY, '─·─')}hard part, (1−α)·CE &nbsp; "
+                f"{line(BLUE, 'dotted')}the soft part’s limit: matching logits"
             ),
         )
 
@@ -155,10 +156,10 @@ class Pictures:
             stage=stage,
             describe=lambda r: r.grid.words,
             caption=(
-                f"{_mark(BLUE, '●')}mean of the seeds, with 95 % interval &nbsp; "
-                f"{_mark(BLUE, '·')}one seed &nbsp; {_mark(GREY, '▒')}no teacher &nbsp; "
-                f"{_mark(GREEN, '◆')}trained here &nbsp; {_mark(VERMILLION, '○')}shown above "
-                f"&nbsp; {_mark(INK, '┆')}now. Cited from the zoo’s grid, left at α = "
+                f"{mark(BLUE, '●')}mean of the seeds, with 95 % interval &nbsp; "
+                f"{mark(BLUE, '·')}one seed &nbsp; {mark(GREY, '▒')}no teacher &nbsp; "
+                f"{mark(GREEN, '◆')}trained here &nbsp; {mark(VERMILLION, '○')}shown above "
+                f"&nbsp; {mark(INK, '┆')}now. Cited from the zoo’s grid, left at α = "
                 f"{self.alpha:g}."
             ),
         )
@@ -174,14 +175,3 @@ def _answered(r: Any) -> str:
         f"Answers to test image {r.index}, a {r.label}, at temperature {r.temperature:g}. Teacher: "
         f"{first[0]}, then {first[1]}. Student: {first[2]}, then {first[3]}."
     )
-
-
-def _line(color: str, style: str) -> str:
-    return (
-        f'<span style="display:inline-block;width:1.6em;border-top:2.5px {style} {color};'
-        'vertical-align:0.25em;margin-right:0.3em"></span>'
-    )
-
-
-def _mark(color: str, mark: str) -> str:
-    return f'<span style="color:{color};font-weight:700" aria-hidden="true">{mark}</span> '

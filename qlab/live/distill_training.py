@@ -4,19 +4,13 @@ The recipe is that of the zoo's students, so the new point may stand beside the 
 its seed is one that the grid does not have. Training runs in another process (``Job``).
 """
 
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import ipywidgets as ipw
-
 from qlab import networks
-from qlab.live.job import TRAINING, Event, JobPanel
-from qlab.live.learning import Record, learning_figure
+from qlab.live.job import TRAINING, Event
+from qlab.live.learning import Corner, Record, error_of, kept
 from qlab.metrics import Measured
 from qlab.networks import Network
 
@@ -62,7 +56,7 @@ class Own:
     recipe: Mapping[str, Any]
 
 
-class Training(ipw.Box):
+class Training(Corner):
     """Start, stop, progress and a live curve; ``own`` collects what came out.
 
     Parameters
@@ -90,41 +84,25 @@ class Training(ipw.Box):
         on_words: Callable[[str], None] = lambda words: None,
         command: Sequence[str] = TRAINING,
     ) -> None:
-        self.recipe: dict[str, Any] = {}  # fields that replace the zoo's, for a shorter training
-        self.density: Callable[[], float] = lambda: 1.0  # of the page's screen
         self._settings, self._on_own = settings, on_own
-        self._on_error, self._on_words = on_error, on_words
         self._seed = max(taken, default=-1) + 1
-        self._folder: Path | None = None
-        self._asked: dict[str, Any] = {}
-        self.record = Record(1)
-        self.panel = JobPanel(
-            "Train one now",
+        super().__init__(
             "Train a student at this temperature and this alpha, by the zoo's recipe",
-            self._request,
-            self._hear,
-            on_error,
-            command,
-        )
-        self.figure, art = learning_figure("The student learns", "A student")
-        self._drawn = art["drawn"]
-        self.card = _card([ipw.HTML(self.figure.heading()), self.figure.image])
-        self.card.layout.display = "none"
-        words = ipw.HTML(
+            "The student learns",
+            "A student",
             "<h2>Train a student yourself</h2>"
             '<p class="qlab-caption">It starts from random weights and learns by the recipe of the '
             "zoo’s students, at the temperature and alpha set above. Then it is measured on the "
-            "10,000 test images. The controls stay yours meanwhile.</p>"
+            "10,000 test images. The controls stay yours meanwhile.</p>",
+            on_error,
+            on_words,
+            command,
         )
-        super().__init__([_card([words, self.panel]), self.card])
-        self.add_class("qlab-figures")
 
-    def _request(self) -> dict[str, Any]:
+    def request(self) -> dict[str, Any]:
+        """Ask for a student of this moment's settings, with a seed that nobody has."""
         student, temperature, alpha = self._settings()
         recipe = networks.card(networks.stored_student(student, None))["recipe"]
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="qlab-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._asked = {
             "task": "distill",
             "network": student,
@@ -133,7 +111,7 @@ class Training(ipw.Box):
             "temperature": temperature,
             "alpha": alpha,
             "seed": self._seed,
-            "output": str(self._folder / f"student_{self._seed}.safetensors"),
+            "output": str(self.folder / f"student_{self._seed}.safetensors"),
             **{name: recipe[name] for name in RECIPE if recipe.get(name) is not None},
             **self.recipe,
         }
@@ -151,25 +129,11 @@ class Training(ipw.Box):
             f"{own.alpha:.9g},\n    seed={own.seed}, {words})\n"
         )
 
-    def _hear(self, event: Event) -> None:
-        heard = len(self.record.accuracies)
-        self.record.hear(event)
-        ended = event["event"] in ("done", "stopped", "failed")
-        if self.record.steps or self.record.accuracies:
-            self.card.layout.display = ""
-            self.figure.show(self.record)
-            if ended or len(self.record.accuracies) != heard or len(self.record.steps) == 1:
-                self.figure.sharpen(self.density() if ended else 1.0)
-                self.figure.catch_up()
-                self._on_words(self.figure.alt)
-        if ended:
-            self._finish(event)
-
-    def _finish(self, event: Event) -> None:
+    def finish(self, event: Event) -> None:
         """Take the trained student in; what failed or never left its start has none."""
-        if event.get("best_epoch", 0) < 1 or "test" not in event:
+        if not kept(event):
             return
-        asked, test = self._asked, event["test"]
+        asked = self._asked
         try:
             own = Own(
                 asked["network"],
@@ -177,7 +141,7 @@ class Training(ipw.Box):
                 float(asked["alpha"]),
                 asked["seed"],
                 event["best_epoch"],
-                Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], test["n"]),
+                error_of(event),
                 networks.read(asked["output"]),
                 {name: asked[name] for name in RECIPE if name in asked},
             )
@@ -185,9 +149,3 @@ class Training(ipw.Box):
             self._on_error(error)
             return
         self._on_own(own)
-
-
-def _card(children: list[ipw.Widget]) -> Any:
-    card = ipw.VBox(children)
-    card.add_class("qlab-card")
-    return card

@@ -9,6 +9,7 @@ import numpy as np
 from qlab import metrics, plots
 from qlab.live.figure import Figure
 from qlab.live.grids_state import GridsResult
+from qlab.live.legend import swatch
 
 SMALLEST = 1e-3  # magnitude on the logarithmic part of that line
 WIDEST = 1e5  # ends of the logarithmic line; the largest level of all formats is 57,344
@@ -178,10 +179,3 @@ def errors_figure(find: Find) -> Figure:
         + "root mean square of all weights around there",
         describe=lambda r: f"Errors of the weights of {r.layer}; signal to noise {r.sqnr:.2f} dB.",
     )
-
-
-def swatch(color: str, *, thin: bool = False, round: bool = False) -> str:
-    """Draw a small square, bar or dot of a colour, for a caption."""
-    look = f"background:{color}" + (";border-radius:50%" if round else "")
-    width = "width:0.25em;" if thin else ""
-    return f'<span class="qlab-key" style="{width}{look}" aria-hidden="true"></span>'

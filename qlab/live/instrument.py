@@ -312,6 +312,11 @@ class Instrument(ipw.VBox):
         self.page.said = self.readout.sentence(self.SPOKEN)
         self.settled = True
 
+    def redraw(self, name: str) -> Task:
+        """Send a picture that idle work has filled at the screen's own density."""
+        self.sharpen(self.figures[name])
+        yield
+
     def _ahead_task(self, s: Any) -> Task:
         """Compute and draw the other values of the slider in hand, nearest first."""
         for value in self.ahead(s):

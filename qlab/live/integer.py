@@ -189,7 +189,7 @@ class Integer(Instrument):
         if sweepable(networks.load(s.network)) and s.overflow == "wrap":
             for bits in near:
                 yield self._measure(s.copy(accumulator_bits=bits))
-                yield self._redraw()
+                yield self.redraw("curve")
 
     def _words_task(self) -> Task:
         """Sharpen the pictures and say what they show: measuring all images takes a while."""
@@ -218,11 +218,7 @@ class Integer(Instrument):
             yield from self.result_of(s.copy(accumulator_bits=bits))
             self.figures["curve"].show(self.result)
             yield
-        yield from self._redraw()
-
-    def _redraw(self) -> Task:
-        self.sharpen(self.figures["curve"])
-        yield
+        yield from self.redraw("curve")
 
     # -- what is shown ---------------------------------------------------------------
 

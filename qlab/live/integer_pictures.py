@@ -7,8 +7,8 @@ import numpy as np
 
 from qlab import networks, plots
 from qlab.live.figure import Figure
-from qlab.live.grids_pictures import swatch
 from qlab.live.integer_state import IntegerResult
+from qlab.live.legend import line, swatch
 from qlab.plots.style import BLUE, GREY, INK, ORANGE, VERMILLION, dress
 
 PLACE = (0.15, 0.17, 0.83, 0.79)
@@ -46,9 +46,9 @@ def running_figure() -> Figure:
         key=lambda r: (r.key, r.reach),
         scene=lambda r: (len(r.walk.products), _reach(r)),
         stage=lambda r: plots.scale_running(art["ax"], len(r.walk.products), _reach(r)),
-        caption=f"{_line(GREY, 'dashed')}the true sum &ensp; {_line(BLUE, 'solid')}what the "
-        f"register holds &ensp; {_line(VERMILLION, 'dotted')}its ends &ensp; "
-        f"{_line(ORANGE, 'solid')}at the right: from the lowest to the highest sum of many images",
+        caption=f"{line(GREY, 'dashed')}the true sum &ensp; {line(BLUE, 'solid')}what the "
+        f"register holds &ensp; {line(VERMILLION, 'dotted')}its ends &ensp; "
+        f"{line(ORANGE, 'solid')}at the right: from the lowest to the highest sum of many images",
         describe=describe,
     )
 
@@ -177,10 +177,3 @@ def _reach(r: IntegerResult) -> int:
     """Return the bits of the picture: the next power of two above all that it shows."""
     far = max(int(np.abs(r.walk.sums).max()), *(abs(end) for end in r.reach), 100)
     return int(far * 1.02).bit_length()
-
-
-def _line(color: str, style: str) -> str:
-    return (
-        f'<span style="display:inline-block;width:1.4em;border-top:2.5px {style} {color};'
-        'vertical-align:0.25em;margin-right:0.3em"></span>'
-    )

@@ -1,14 +1,21 @@
-"""A training while it runs: what it told so far, and its picture."""
+"""A training while it runs: what it told so far, its picture, and where it is asked for."""
 
 import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import ipywidgets as ipw
 import numpy as np
 
 from qlab import plots
 from qlab.live.figure import Figure
-from qlab.live.job import Event
+from qlab.live.job import TRAINING, Event, JobPanel
+from qlab.metrics import Measured
 from qlab.plots.style import dress
 
 
@@ -104,3 +111,94 @@ def learning_figure(title: str, subject: str) -> tuple[Figure, dict[str, Any]]:
         "images after each epoch; the ring marks the epoch that is kept.",
     )
     return figure, art
+
+
+class Corner(ipw.Box):
+    """Start, stop, progress and a live curve; a subclass says what is asked and what came out.
+
+    Parameters
+    ----------
+    hint
+        Of the button.
+    title, subject
+        Of the live curve: "The student learns", "A student".
+    words
+        HTML above the button.
+    on_error
+        Called with an exception.
+    on_words
+        Called with what the live curve shows, in words.
+    command
+        Another program, for tests.
+    """
+
+    def __init__(
+        self,
+        hint: str,
+        title: str,
+        subject: str,
+        words: str,
+        on_error: Callable[[Exception], None],
+        on_words: Callable[[str], None] = lambda words: None,
+        command: Sequence[str] = TRAINING,
+    ) -> None:
+        self.recipe: dict[str, Any] = {}  # fields that replace the usual ones, for a short training
+        self.density: Callable[[], float] = lambda: 1.0  # of the page's screen
+        self._on_error, self._on_words = on_error, on_words
+        self._asked: dict[str, Any] = {}
+        self._place: Path | None = None
+        self.record = Record(1)
+        self.panel = JobPanel("Train one now", hint, self.request, self._hear, on_error, command)
+        self.figure, art = learning_figure(title, subject)
+        self.drawn = art["drawn"]
+        self.card = _card([ipw.HTML(self.figure.heading()), self.figure.image])
+        self.card.layout.display = "none"
+        super().__init__([_card([ipw.HTML(words), self.panel]), self.card])
+        self.add_class("qlab-figures")
+
+    def request(self) -> dict[str, Any]:
+        """Return what the training program is asked, and keep it in ``_asked``."""
+        raise NotImplementedError
+
+    def finish(self, event: Event) -> None:
+        """Take in what came out; what failed or never left its start has none."""
+        raise NotImplementedError
+
+    @property
+    def folder(self) -> Path:
+        """A folder of this corner's own, gone when it goes."""
+        if self._place is None:
+            self._place = Path(tempfile.mkdtemp(prefix="qlab-"))
+            weakref.finalize(self, shutil.rmtree, self._place, ignore_errors=True)
+        return self._place
+
+    def _hear(self, event: Event) -> None:
+        heard = len(self.record.accuracies)
+        self.record.hear(event)
+        ended = event["event"] in ("done", "stopped", "failed")
+        if self.record.steps or self.record.accuracies:
+            self.card.layout.display = ""
+            self.figure.show(self.record)
+            if ended or len(self.record.accuracies) != heard or len(self.record.steps) == 1:
+                self.figure.sharpen(self.density() if ended else 1.0)
+                self.figure.catch_up()
+                self._on_words(self.figure.alt)
+        if ended:
+            self.finish(event)
+
+
+def kept(event: Event) -> bool:
+    """Tell whether a training that ended left a network better than its start, and measured it."""
+    return event.get("best_epoch", 0) >= 1 and "test" in event
+
+
+def error_of(event: Event) -> Measured:
+    """Turn the accuracy that a training ended with into its error."""
+    test = event["test"]
+    return Measured(1 - test["value"], 1 - test["high"], 1 - test["low"], test["n"])
+
+
+def _card(children: list[ipw.Widget]) -> Any:
+    card = ipw.VBox(children)
+    card.add_class("qlab-card")
+    return card

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from qlab import plots
 from qlab.core import PerTensor
 from qlab.live.figure import Figure
-from qlab.live.grids_pictures import swatch
+from qlab.live.legend import swatch
 from qlab.live.microscope_slide import SIDE, TALL, WIDE, Slide, slide
 from qlab.live.microscope_state import SHOWN, MicroscopeResult
 from qlab.plots.style import AFTER, BEFORE, BLUE, GREY, INK, NOW, TEXT, VERMILLION

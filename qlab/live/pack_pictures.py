@@ -6,7 +6,7 @@ import numpy as np
 
 from qlab import plots
 from qlab.live.figure import Figure
-from qlab.live.grids_pictures import swatch
+from qlab.live.legend import swatch
 from qlab.live.pack_state import PackResult
 from qlab.plots.style import AFTER, GREEN, GREY, NOW, ORANGE, SKY
 

@@ -228,7 +228,7 @@ class Prune(Instrument):
         if sweepable(self._net(s)):
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield self._measure(s.copy(sparsity=sparsity))
-                yield self._redraw()
+                yield self.redraw("curve")
 
     def _count(self) -> Task:
         self.figures["cost"].show(self.result)
@@ -265,11 +265,7 @@ class Prune(Instrument):
                 yield from self.result_of(s.copy(sparsity=sparsity, base=base))
                 self.figures["curve"].show(self.result)
                 yield
-        self.sharpen(self.figures["curve"])
-
-    def _redraw(self) -> Task:
-        self.sharpen(self.figures["curve"])
-        yield
+        yield from self.redraw("curve")
 
     def _points(self, r: PruneResult, base: str) -> list[PruneResult]:
         """List the known results of this family, at the curve's places and at the hand's."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qlab.live.figure import Figure
+from qlab.live.legend import swatch
 from qlab.live.offered import LAYERS
 from qlab.live.prune_state import PruneResult, PruneState
 from qlab.networks import card
@@ -115,10 +116,10 @@ class Pictures:
             key=lambda r: r.key,
             scene=lambda r: (r.state.network, r.state.structure == "weights", *r.key[-2:]),
             stage=stage,
-            caption=_swatch(AFTER)
+            caption=swatch(AFTER)
             + "kept &ensp; "
-            + _swatch(GONE, hatched=True)
-            + f"removed &ensp; {_swatch(NOW, thin=True)}dashed: the cut",
+            + swatch(GONE, hatched=True)
+            + f"removed &ensp; {swatch(NOW, thin=True)}dashed: the cut",
             describe=_describe_cut,
         )
 
@@ -155,7 +156,7 @@ class Pictures:
             scene=lambda r: r.state.network,
             stage=stage,
             caption="a row: one neuron or filter &ensp; a column: one of its inputs &ensp; "
-            f"{_swatch(AFTER)}kept",
+            f"{swatch(AFTER)}kept",
             describe=lambda r: (
                 f"Masks of {len(r.layers)} layers; {r.weights - r.zeros:,} of {r.weights:,} "
                 "weights are kept."
@@ -217,8 +218,8 @@ class Pictures:
             stage=lambda r: self.dense.set_ydata(
                 [100 * card(r.state.network)["test"]["value"]] * 2
             ),
-            caption=_swatch(NOW, ring=True)
-            + f"here &ensp; ○ estimated &ensp; ● all 10,000 &ensp; {_swatch(GREEN)}◆ fine-tuned "
+            caption=swatch(NOW, ring=True)
+            + f"here &ensp; ○ estimated &ensp; ● all 10,000 &ensp; {swatch(GREEN)}◆ fine-tuned "
             "&ensp; dashed: dense",
             describe=lambda r: (
                 f"Accuracy against sparsity; at {100 * r.state.sparsity:g} percent it is "
@@ -263,8 +264,8 @@ class Pictures:
             key=lambda r: r.key,
             scene=lambda r: r.state.network,
             stage=stage,
-            caption=f"{_swatch(AFTER)}values &ensp; {_swatch(ORANGE)}where they belong (a bit a "
-            f"weight, or gaps) &ensp; {_swatch(GREY)}biases",
+            caption=f"{swatch(AFTER)}values &ensp; {swatch(ORANGE)}where they belong (a bit a "
+            f"weight, or gaps) &ensp; {swatch(GREY)}biases",
             describe=lambda r: (
                 "Zeros by layer: "
                 + ", ".join(f"{x.name} {100 * x.sparsity:.1f} %" for x in r.layers)
@@ -330,12 +331,3 @@ def _describe_cut(r: PruneResult) -> str:
         cut = f", cut at {layer.thresholds[-1]:.3g}" if layer.thresholds else ""
         parts.append(f"{layer.name} {100 * layer.sparsity:.1f} % zeros{cut}")
     return "Histograms by layer: " + "; ".join(parts) + "."
-
-
-def _swatch(color: str, *, thin: bool = False, ring: bool = False, hatched: bool = False) -> str:
-    """Draw a small square, bar or ring of a colour, for a caption."""
-    look = f"border:2px solid {color};border-radius:50%" if ring else f"background:{color}"
-    if hatched:
-        look = f"background:repeating-linear-gradient(135deg,{color} 0 2px,#fff 2px 3px)"
-    width = "width:0.25em;" if thin else ""
-    return f'<span class="qlab-key" style="{width}{look}" aria-hidden="true"></span>'

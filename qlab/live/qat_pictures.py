@@ -6,6 +6,7 @@ import numpy as np
 
 from qlab import plots
 from qlab.live.figure import Figure
+from qlab.live.legend import line, mark
 from qlab.live.qat_quantizers import BITS, METHODS
 from qlab.live.qat_state import QatResult
 from qlab.plots.style import AFTER, BEFORE, BLUE, ERROR, GREEN, GREY, INK, VERMILLION, dress
@@ -46,9 +47,9 @@ def stairs_figure() -> Figure:
         scene=lambda r: (r.limits, r.bottom, r.top),
         stage=stage,
         caption=(
-            f"{_line(AFTER, 'solid')}above: the quantizer; below: the slope that training uses "
-            f"&nbsp; {_line(GREY, 'solid')}the true one, 0, and a dotted tick at each jump &nbsp; "
-            f"{_line(ERROR, 'dashed')}slope by the learned step or clip"
+            f"{line(AFTER, 'solid')}above: the quantizer; below: the slope that training uses "
+            f"&nbsp; {line(GREY, 'solid')}the true one, 0, and a dotted tick at each jump &nbsp; "
+            f"{line(ERROR, 'dashed')}slope by the learned step or clip"
         ),
         describe=_described,
     )
@@ -81,7 +82,7 @@ def levels_figure() -> Figure:
         stage=stage,
         caption=(
             f'<span class="qlab-key" style="background:{BEFORE}"></span>before &nbsp; '
-            f"{_mark(AFTER, '┃')}a stem for every level that holds values"
+            f"{mark(AFTER, '┃')}a stem for every level that holds values"
         ),
         describe=lambda r: (
             f"{r.n:,} {r.side} of {r.layer} stand on {len(r.held)} levels; "
@@ -132,10 +133,10 @@ def errors_figure() -> Figure:
         scene=lambda r: r.curves.key,
         stage=stage,
         caption=(
-            f"{_mark(BLUE, '●')}trained: mean of the seeds, with 95 % interval &nbsp; "
-            f"{_mark(BLUE, '·')}one seed &nbsp; {_mark(INK, '■')}rounded only, MSE ranges &nbsp; "
-            f"{_mark(GREY, '▼')}rounded only, minmax &nbsp; {_mark(GREY, '▒')}float &nbsp; "
-            f"{_mark(GREEN, '◆')}trained here &nbsp; {_mark(VERMILLION, '○')}now. Cited from the "
+            f"{mark(BLUE, '●')}trained: mean of the seeds, with 95 % interval &nbsp; "
+            f"{mark(BLUE, '·')}one seed &nbsp; {mark(INK, '■')}rounded only, MSE ranges &nbsp; "
+            f"{mark(GREY, '▼')}rounded only, minmax &nbsp; {mark(GREY, '▒')}float &nbsp; "
+            f"{mark(GREEN, '◆')}trained here &nbsp; {mark(VERMILLION, '○')}now. Cited from the "
             "stored table."
         ),
         describe=lambda r: f"{METHODS[r.method]}. {r.curves.words}",
@@ -148,14 +149,3 @@ def _described(r: QatResult) -> str:
         f"Staircase of {METHODS[r.method]}, {r.levels} levels, over its slope: the true one is 0, "
         f"the pretended one is 0 for {100 * r.blocked:.2f} % of the {r.side}.{learned}"
     )
-
-
-def _line(color: str, style: str) -> str:
-    return (
-        f'<span style="display:inline-block;width:1.6em;border-top:2.5px {style} {color};'
-        'vertical-align:0.25em;margin-right:0.3em"></span>'
-    )
-
-
-def _mark(color: str, mark: str) -> str:
-    return f'<span style="color:{color};font-weight:700" aria-hidden="true">{mark}</span> '

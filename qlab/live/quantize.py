@@ -291,7 +291,7 @@ class Quantize(Instrument):
         if sweepable(networks.load(s.network)):
             for bits in near:
                 yield self._measure(s.copy(bits=bits))
-                yield self._redraw()
+                yield self.redraw("curve")
 
     def ahead(self, s: QuantizeState) -> list[Any]:
         """Leave out what would have to be waited for, and what the grid does not have."""
@@ -346,11 +346,7 @@ class Quantize(Instrument):
             yield from self.result_of(other)
             self.figures["curve"].show(self.result)
             yield
-        yield from self._redraw()
-
-    def _redraw(self) -> Task:
-        self.sharpen(self.figures["curve"])
-        yield
+        yield from self.redraw("curve")
 
     # -- numbers ---------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from qlab import data, metrics, networks, plots
 from qlab.live.figure import Figure
+from qlab.live.legend import swatch
 from qlab.live.quantize_state import QuantizeResult
 
 ERRORS = (-1.25, 1.25, 100)  # first edge, last edge in steps, bins
@@ -40,9 +41,9 @@ def weights_figure(limit: Limit, flat: Callable[[QuantizeResult], np.ndarray]) -
         key=lambda r: r.looks,  # not moved by bits of activations
         scene=lambda r: (r.network, r.layer, r.state.equalized()),
         stage=stage,
-        caption=_swatch(plots.style.BEFORE)
+        caption=swatch(plots.style.BEFORE)
         + "float weights, in 120 bins &ensp; "
-        + _swatch(plots.style.AFTER, thin=True)
+        + swatch(plots.style.AFTER, thin=True)
         + "a stem a level, as high as the number of weights on it",
         describe=lambda r: (
             f"Histogram of the weights: a smooth bell before, "
@@ -83,9 +84,9 @@ def stairs_figure(limit: Limit) -> Figure:
         key=lambda r: r.looks,
         scene=lambda r: (r.network, r.layer, r.state.equalized()),
         stage=stage,
-        caption=_swatch(plots.style.AFTER, thin=True)
+        caption=swatch(plots.style.AFTER, thin=True)
         + "widest step &ensp; "
-        + _swatch(plots.style.ORANGE, thin=True)
+        + swatch(plots.style.ORANGE, thin=True)
         + "narrowest step, dashed, where scales differ &ensp; grey: no quantization",
         describe=lambda r: (
             f"Staircase of the quantizer, steps of {r.steps[0]:.3g} to {r.steps[1]:.3g}."
@@ -120,7 +121,7 @@ def error_figure() -> Figure:
         build=build,
         draw=draw,
         key=lambda r: r.looks,
-        caption=_swatch(plots.style.ERROR)
+        caption=swatch(plots.style.ERROR)
         + "after minus before, in steps (mean gaps, where levels are uneven) &ensp; black line: "
         "mean &ensp; "
         "dashed: half a step; beyond it lies what was clipped",
@@ -159,7 +160,7 @@ def curve_figure(known: Callable[[QuantizeResult], list[QuantizeResult]]) -> Fig
         stage=lambda r: art["float"].set_ydata(
             [100 * networks.card(r.network)["test"]["value"]] * 2
         ),
-        caption=_swatch(plots.style.NOW, ring=True)
+        caption=swatch(plots.style.NOW, ring=True)
         + "here &ensp; ○ estimated &ensp; ● measured on all 10,000 &ensp; dashed: float",
         describe=lambda r: (
             f"Accuracy against bits; at {r.bits} bits {100 * r.accuracy.value:.1f} %."
@@ -208,10 +209,3 @@ def points(known: list[QuantizeResult]) -> tuple[np.ndarray, ...]:
         ),
         np.array([p.full for p in known], dtype=bool),
     )
-
-
-def _swatch(color: str, *, thin: bool = False, ring: bool = False) -> str:
-    """Draw a small square, bar or ring of a colour, for a caption."""
-    look = f"border:2px solid {color};border-radius:50%" if ring else f"background:{color}"
-    width = "width:0.25em;" if thin else ""
-    return f'<span class="qlab-key" style="{width}{look}" aria-hidden="true"></span>'

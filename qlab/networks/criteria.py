@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from qlab.distillation import log_soft_targets
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
@@ -70,7 +72,7 @@ def cross_entropy(seen: Outcome) -> float:
     >>> round(cross_entropy(Outcome(logits, logits, np.array([0, 3]))), 4)      # ln 4
     1.3863
     """
-    chosen = _log_softmax(seen.logits)[np.arange(len(seen.labels)), seen.labels]
+    chosen = log_soft_targets(seen.logits, 1)[np.arange(len(seen.labels)), seen.labels]
     return -float(chosen.mean())
 
 
@@ -105,7 +107,7 @@ def divergence(seen: Outcome) -> float:
     >>> divergence(Outcome(logits, logits + 5, np.array([0])))      # a constant moves nothing
     0.0
     """
-    log_p, log_q = _log_softmax(seen.reference), _log_softmax(seen.logits)
+    log_p, log_q = log_soft_targets(seen.reference, 1), log_soft_targets(seen.logits, 1)
     return max(0.0, float((np.exp(log_p) * (log_p - log_q)).sum(axis=1).mean()))
 
 
@@ -159,9 +161,3 @@ def fewest_bytes(within: float | int = 0.01) -> Criterion:
         return float(seen.bytes) if good else float("inf")
 
     return bytes_if_good
-
-
-def _log_softmax(logits: Float[np.ndarray, "n classes"]) -> Float[np.ndarray, "n classes"]:
-    y = logits.astype(np.float64)
-    y = y - y.max(axis=1, keepdims=True)
-    return y - np.log(np.exp(y).sum(axis=1, keepdims=True))

@@ -18,6 +18,7 @@ import numpy as np
 
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QuantSpec
+from qlab.distillation import soft_targets
 from qlab.networks.layers import Linear
 from qlab.networks.network import Network
 from qlab.networks.quantization import Chooser, RangeMethod
@@ -106,8 +107,7 @@ def last_layer_trace(net: Network, calibration: Chooser) -> Trace:
         raise ValueError("last_layer_trace: calibration must hold images, got none.")
     x = net.run(images, 0, len(net.layers) - 1).astype(np.float64)  # (n, in)
     y = x @ last.weight.T.astype(np.float64) + last.bias
-    p = np.exp(y - y.max(axis=1, keepdims=True))
-    p /= p.sum(axis=1, keepdims=True)
+    p = soft_targets(y, 1)
     squares = (x * x).sum(axis=1)  # (n,)
     trace = float((squares * (1 - (p * p).sum(axis=1))).mean())  # (2)
     return Trace(trace, last.weight.size)

@@ -414,7 +414,7 @@ def test_its_request_is_the_zoos_recipe_at_the_present_temperature_and_alpha(sch
 
 def test_the_curve_follows_the_training_and_rings_the_epoch_that_is_kept(school):
     train(school)
-    drawn = school.training._drawn
+    drawn = school.training.drawn
     assert school.training.card.layout.display == ""
     assert drawn.loss.get_ydata().tolist() == [2.0, 1.0, pytest.approx(2 / 3), 0.5]
     assert drawn.accuracy.get_xydata() == pytest.approx(np.array([[1, 91.0], [2, 92.0]]))
