@@ -18,11 +18,13 @@ from qlab.live.evaluation import Evaluation, share, sweepable
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
 from qlab.live.integer_arithmetic import (
-    Arithmetic,
     Tally,
+    base_of,
+    calibrated,
     equal,
     grid_of,
     images_of_an_estimate,
+    network_of,
     runs,
     tally,
     types,
@@ -64,9 +66,9 @@ class Integer(Instrument):
 
     def steps(self, s: IntegerState) -> Generator[None, None, IntegerResult]:
         """Follow one sum, run one image, estimate on a draw."""
-        base, net = self.arithmetic.base(s), self.arithmetic.at(s)
+        base, net = base_of(s), network_of(s)
         yield
-        test = self.arithmetic.test
+        test = self.evaluation.test
         one = test[s.image : s.image + 1]
         q = net.encode(one.images)
         layer = next(k for k in net.integer_layers if k.name == s.layer)
@@ -123,11 +125,11 @@ class Integer(Instrument):
     def _tally(
         self, s: IntegerState, net: IntegerNetwork, rows: np.ndarray
     ) -> Generator[None, None, Tally]:
-        test = self.arithmetic.test
+        test = self.evaluation.test
         if self.at_work is not None:
             recode = self.at_work.recode_draw(s, net, rows)
             return (yield from tally(net, test[rows], recode, s.layer))
-        processor = ("base",) if equal(self.arithmetic.base(s), net) else s.arithmetic().values()
+        processor = ("base",) if equal(base_of(s), net) else s.arithmetic().values()
         key = ("tally", s.network, s.weight_bits, s.activation_bits, *processor, len(rows))
         return (yield from self._kept(key, net, test[rows]))
 
@@ -135,10 +137,10 @@ class Integer(Instrument):
         self, s: IntegerState, base: IntegerNetwork, rows: np.ndarray
     ) -> Generator[None, None, Tally]:
         key = ("tally", s.network, s.weight_bits, s.activation_bits, "base")
-        whole = (*key, len(self.arithmetic.test))
+        whole = (*key, len(self.evaluation.test))
         if whole in self.tallies:
             return self.tallies[whole]
-        return (yield from self._kept((*key, len(rows)), base, self.arithmetic.test[rows]))
+        return (yield from self._kept((*key, len(rows)), base, self.evaluation.test[rows]))
 
     def _kept(self, key: Any, net: IntegerNetwork, images: Any) -> Generator[None, None, Tally]:
         if key not in self.tallies:
@@ -152,7 +154,7 @@ class Integer(Instrument):
         result = yield from self.result_of(s)
         if result.full:
             return
-        base, net, test = self.arithmetic.base(s), self.arithmetic.at(s), self.arithmetic.test
+        base, net, test = base_of(s), network_of(s), self.evaluation.test
         every = np.arange(len(test))
         found = yield from self._tally(s, net, every)
         key = ("simulated", s.network, s.weight_bits, s.activation_bits)
@@ -208,7 +210,7 @@ class Integer(Instrument):
         """Calibrate the other networks before a hand asks for them."""
         for name in networks.ZOO:
             if name in self.state.settings()["network"].values:
-                found = self.arithmetic.calibrated(name)
+                found = calibrated(name)
                 while not found.done():
                     wait([found], 0.004)
                     yield
@@ -237,7 +239,7 @@ class Integer(Instrument):
 
     def build(self) -> list[Figure]:
         """Make the four pictures."""
-        self.evaluation, self.arithmetic = Evaluation(), Arithmetic()
+        self.evaluation = Evaluation()
         self.tallies: dict[Any, Tally] = {}
         self.five = ipw.HTML()
         self.five.add_class("qlab-five")

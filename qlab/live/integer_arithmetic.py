@@ -1,6 +1,6 @@
 """The integer networks behind the Integer instrument, kept, and what they do to many images."""
 
-from collections import OrderedDict
+import functools
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from qlab import data, networks, ranges
+from qlab.core import QuantSpec
 from qlab.live.evaluation import work
 from qlab.networks import Counts, IntegerLayer, IntegerNetwork, LayerRun
 from qlab.networks.integer import LOGITS
 
-KEPT = 6  # networks, at most 4 MB each
+KEPT = 6  # networks, at most 4 MB each; on other processors they share their codes
 PIECE = 4e6  # multiply-accumulates between two yields: integers take four times a float's time
 ESTIMATE = 1.6e7  # and of an estimate
 FEWEST, MOST = 20, 200  # images of an estimate
@@ -45,43 +46,34 @@ class Tally:
         return sum(c.saturated for c in held), sum(c.accumulators for c in held)
 
 
-class Arithmetic:
-    """Makes the networks of states, and keeps the last few."""
+def base_of(s: Any) -> IntegerNetwork:
+    """Return the network of a state in accumulators and multipliers of 32 bits."""
+    return _base(s.network, s.weights(), s.activations())
 
-    def __init__(self) -> None:
-        self.test = data.load("mnist").test
-        self._kept: OrderedDict[Any, Any] = OrderedDict()
-        self._ends: dict[str, Future[dict[str, np.ndarray]]] = {}
 
-    def base(self, s: Any) -> IntegerNetwork:
-        """Return the network of a state in accumulators and multipliers of 32 bits."""
+def network_of(s: Any) -> IntegerNetwork:
+    """Return the network of a state on its own processor."""
+    return _at(s.network, s.weights(), s.activations(), *s.arithmetic().items())
 
-        def make() -> IntegerNetwork:
-            net, ends = networks.load(s.network), self.calibrated(s.network).result()
-            grids = {name: ranges.minmax(ends[name], s.activations()) for name in net.weights}
-            logits = ranges.minmax(ends["logits"], LOGITS)
-            return IntegerNetwork.from_grids(net, grids, logits, s.weights())
 
-        return self._keep(("base", s.network, s.weight_bits, s.activation_bits), make)
+@functools.cache
+def calibrated(name: str) -> "Future[dict[str, np.ndarray]]":
+    """Calibrate once for all bits, in a thread: the page is heard meanwhile."""
+    return _CALIBRATOR.submit(_ends, name)
 
-    def at(self, s: Any) -> IntegerNetwork:
-        """Return the network of a state on its own processor."""
-        key = (s.network, s.weight_bits, s.activation_bits, *s.arithmetic().values())
-        return self._keep(key, lambda: self.base(s).with_arithmetic(**s.arithmetic()))
 
-    def calibrated(self, name: str) -> "Future[dict[str, np.ndarray]]":
-        """Calibrate once for all bits, in a thread: the page is heard meanwhile."""
-        if name not in self._ends:
-            self._ends[name] = _CALIBRATOR.submit(_ends, name)
-        return self._ends[name]
+@functools.lru_cache(maxsize=KEPT)
+def _base(network: str, weights: QuantSpec, activations: QuantSpec) -> IntegerNetwork:
+    net, ends = networks.load(network), calibrated(network).result()
+    grids = {name: ranges.minmax(ends[name], activations) for name in net.weights}
+    return IntegerNetwork.from_grids(net, grids, ranges.minmax(ends["logits"], LOGITS), weights)
 
-    def _keep(self, key: Any, make: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = make()
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+
+@functools.lru_cache(maxsize=KEPT)
+def _at(
+    network: str, weights: QuantSpec, activations: QuantSpec, *processor: Any
+) -> IntegerNetwork:
+    return _base(network, weights, activations).with_arithmetic(**dict(processor))
 
 
 def images_of_an_estimate(net: IntegerNetwork) -> int:
@@ -183,6 +175,3 @@ def grid_of(layer: IntegerLayer, output: int) -> tuple[float, float, float]:
     """Return s_x, s_w and s_y of one output."""
     by_row = np.broadcast_to(layer.weight.scale, len(layer.codes))
     return float(layer.entering.scale), float(by_row[output]), float(layer.leaving.scale)
-
-
-__all__ = ["Arithmetic", "Recode", "Tally", "equal", "grid_of", "runs", "tally", "types"]

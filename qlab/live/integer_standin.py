@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from qlab.live.integer_arithmetic import network_of
 from qlab.live.integer_state import IntegerState
 from qlab.live.standin import Difference, StandIn, Unusable, beside, over, swatch
 from qlab.networks import IntegerLayer, IntegerNetwork
@@ -89,12 +90,12 @@ class IntegerStandIn(StandIn):
     def _accumulators(self, s: IntegerState) -> tuple[IntegerLayer, np.ndarray]:
         """Return the layer, and its accumulators of the test image and of the estimate's."""
         instrument: Any = self.instrument
-        net = instrument.arithmetic.at(s)
+        net = network_of(s)
         layer = next(k for k in net.integer_layers if k.name == s.layer)
 
         def make() -> np.ndarray:
             rows = np.concatenate([[s.image], instrument.rows(net)])
-            q = net.encode(instrument.arithmetic.test[rows].images)
+            q = net.encode(instrument.evaluation.test[rows].images)
             return layer.trace(net.enter(s.layer, q)).accumulators
 
         return layer, instrument.evaluation.keep(("accumulators", *s.key()), make)

@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 from qlab import data, metrics, networks
 from qlab.core import PerAxis, QuantSpec, dequantize
 from qlab.live import Integer
+from qlab.live.integer_arithmetic import network_of
 from qlab.live.integer_state import IntegerState
 from qlab.live.integer_steps import binary
 from qlab.networks import IntegerNetwork
@@ -105,7 +106,7 @@ def assert_equals_library(integer):
     assert integer.values["code"].value == done[s.layer].codes[at]
     assert_array_equal(r.logits, dequantize(net.codes(q)[0], net.leaving))
     assert_array_equal(integer.figures["logits"].artists[-1].get_ydata(), r.logits)
-    rows = integer.rows(integer.arithmetic.at(s))
+    rows = integer.rows(network_of(s))
     draw = MNIST.test[rows]
     assert integer.values["accuracy"].value == metrics.accuracy(net, draw).value
     assert integer.values["simulated_accuracy"].value == pytest.approx(
