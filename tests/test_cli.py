@@ -212,12 +212,8 @@ def test_lab_opens_on_the_labs_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     with log.open("w") as file:
         command = [sys.executable, "-m", "qlab.cli", "lab", "--no-browser", f"--port={port}"]
         lab = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
-    end = time.monotonic() + 60
-    while f":{port}/lab" not in log.read_text() and time.monotonic() < end:
-        assert lab.poll() is None, log.read_text()
-        time.sleep(0.1)
-    with urlopen(f"http://127.0.0.1:{port}/login", timeout=60):  # until then JupyterLab itself
-        pass  # ends with a traceback
+    until(lambda: answers(f"http://127.0.0.1:{port}/login"), 60, "JupyterLab answers")
+    assert f":{port}/lab" in log.read_text()
     os.killpg(lab.pid, signal.SIGINT)  # as a terminal does
     end = time.monotonic() + 60
     while lab.poll() is None and time.monotonic() < end:
@@ -227,6 +223,15 @@ def test_lab_opens_on_the_labs_and_ctrl_c_ends_it(tmp_path: Path) -> None:
     assert lab.wait(1) == 0
     assert "Traceback" not in log.read_text()
     assert "labs" in log.read_text()
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server is through with its start: before, Ctrl-C ends it with a traceback."""
+    try:
+        with urlopen(url, timeout=60) as answer:
+            return answer.status == 200
+    except (URLError, ConnectionError):
+        return False
 
 
 def test_an_installed_package_brings_the_template() -> None:
