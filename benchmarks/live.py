@@ -29,7 +29,7 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 
 from benchmarks import table
-from qlab import live
+from qlab.live import INSTRUMENTS
 from qlab.live.settings import Choice, Real, Whole
 from tests.browser import executable
 from tests.e2e.harness import App, Server
@@ -41,16 +41,7 @@ FRAMES, LATE = 30.0, 60.0  # frames a second at least; ms from release to the la
 SAMPLES = 30  # key presses of a row
 QUIET, PATIENCE = 35, 1500  # ms without a new picture that end an answer; ms to wait for a first
 RESTED = 110  # ms between two presses after which idle work may have helped: not counted as new
-PROMISED = {"quantize": live.Quantize, "prune": live.Prune, "distill": live.Distil}
-BY_NAME = {  # measured when named, `python -m benchmarks.live grids`
-    "grids": live.Grids,
-    "calibrate": live.Calibrate,
-    "microscope": live.Microscope,
-    "integer": live.Integer,
-    "allocate": live.Allocate,
-    "qat": live.Qat,
-    "pack": live.Pack,
-}
+PROMISED = ("quantize", "prune", "distill")  # others when named: `python -m benchmarks.live grids`
 NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
 PEERS = {"ready": "a ready picture in an Image widget", "peer": "the peer: interact"}
 UNTURNED = ("network", "grid", "repair")  # what their changes cost is computed beside the page
@@ -293,9 +284,9 @@ def run(only: str = "") -> dict[str, list[Row]]:
             "keys": float(str(rows["keys"][-1]["median"])),
             "drags": float(str(rows["drags"][-1]["frames/s"])),
         }
-        named = {name: kind for name, kind in BY_NAME.items() if only.split(" ")[0] == name}
-        for name, instrument in (named or PROMISED).items():
-            settings = instrument.STATE.settings()
+        first = only.split(" ")[0]
+        for name in [first] if first in INSTRUMENTS else PROMISED:
+            settings = INSTRUMENTS[name].STATE.settings()
             menus = [n for n, s in settings.items() if isinstance(s, Choice) and n not in UNTURNED]
             counts = {
                 n: places(s)

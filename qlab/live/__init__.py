@@ -18,9 +18,12 @@ To write one, copy the shape of ``quantize.py``:
 7. ``code()`` writes the lines that print the same numbers; a test runs them.
 
 Long work (training) is a ``Job``: another process, with progress, stop and keep-best.
+
+``INSTRUMENTS`` has all of them by name: benchmarks and tests find a new one there.
 """
 
 import importlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qlab.live.figure import Figure
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from qlab.live.quantize import Quantize
 
 __all__ = [
+    "INSTRUMENTS",
     "Allocate",
     "Calibrate",
     "Choice",
@@ -52,6 +56,7 @@ __all__ = [
     "Flag",
     "Grids",
     "Instrument",
+    "Instruments",
     "Integer",
     "Job",
     "JobPanel",
@@ -71,21 +76,50 @@ __all__ = [
     "finish",
 ]
 
-_INSTRUMENTS = {
-    "Allocate": "allocate",
-    "Calibrate": "calibrate",
-    "Distil": "distill",
-    "Grids": "grids",
-    "Integer": "integer",
-    "Microscope": "microscope",
-    "Pack": "pack",
-    "Prune": "prune",
-    "Qat": "qat",
-    "Quantize": "quantize",
+_CLASSES = {
+    "quantize": "Quantize",
+    "prune": "Prune",
+    "distill": "Distil",
+    "grids": "Grids",
+    "allocate": "Allocate",
+    "microscope": "Microscope",
+    "integer": "Integer",
+    "calibrate": "Calibrate",
+    "pack": "Pack",
+    "qat": "Qat",
 }
 
 
+class Instruments(Mapping[str, type[Instrument]]):
+    """Every instrument by its ``NAME``, which is its module's and its app's too.
+
+    The names cost nothing; a look-up imports that instrument, not all of them.
+
+    Examples
+    --------
+    >>> "pack" in INSTRUMENTS, INSTRUMENTS["quantize"].TITLE
+    (True, 'Quantize')
+    """
+
+    def __getitem__(self, name: str) -> type[Instrument]:
+        kind = _CLASSES[name]
+        return getattr(importlib.import_module(f"qlab.live.{name}"), kind)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _CLASSES  # a mapping's own would import
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+INSTRUMENTS = Instruments()
+
+
 def __getattr__(name: str) -> Any:
-    if name in _INSTRUMENTS:  # an app loads one instrument, not all of them
-        return getattr(importlib.import_module(f"qlab.live.{_INSTRUMENTS[name]}"), name)
+    for module, kind in _CLASSES.items():
+        if kind == name:
+            return INSTRUMENTS[module]
     raise AttributeError(f"module 'qlab.live' has no attribute {name!r}")

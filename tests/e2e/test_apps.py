@@ -15,38 +15,14 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
-from qlab.live import (
-    Allocate,
-    Calibrate,
-    Distil,
-    Grids,
-    Instrument,
-    Integer,
-    Microscope,
-    Pack,
-    Prune,
-    Qat,
-    Quantize,
-)
+from qlab.live import INSTRUMENTS
 from qlab.live.settings import Choice, Flag, Real, Whole
 from tests.e2e.conftest import Visit
 from tests.e2e.harness import ROOT, App, Server, until
 
-APPS: dict[str, type[Instrument]] = {
-    "quantize": Quantize,
-    "prune": Prune,
-    "distill": Distil,
-    "grids": Grids,
-    "allocate": Allocate,
-    "microscope": Microscope,
-    "integer": Integer,
-    "calibrate": Calibrate,
-    "pack": Pack,
-    "qat": Qat,
-}
 SLIDERS = {
     name: [n for n, s in app.STATE.settings().items() if isinstance(s, Whole | Real)]
-    for name, app in APPS.items()
+    for name, app in INSTRUMENTS.items()
 }
 ABOUT_TRAINING = {"epochs", "lr"}  # settings of a training to come: they move no picture
 FIRST = {"quantize": "bits", "prune": "sparsity", "distill": "temperature", "grids": "bits"}
@@ -87,7 +63,7 @@ SETTINGS = """() => [...document.querySelectorAll(".qlab-panel .qlab-control")].
     ?? find(".noUi-handle")?.getAttribute("aria-valuenow");
 })"""
 
-each_app = pytest.mark.parametrize("name", APPS)
+each_app = pytest.mark.parametrize("name", INSTRUMENTS)
 # What the page does for every instrument alike, by the same code, is tried on three.
 three_apps = pytest.mark.parametrize("name", ["quantize", "prune", "distill"])
 
@@ -139,7 +115,7 @@ def assert_lives(app: App, name: str) -> None:
 def test_an_app_opens_clean_and_accessible(visit: Visit, name: str) -> None:
     app = visit(name)
     app.settle()
-    assert app.page.title().startswith(APPS[name].TITLE)
+    assert app.page.title().startswith(INSTRUMENTS[name].TITLE)
     assert numbers(app)
     assert len(set(pictures(app))) == len(pictures(app)) > 2
     assert all(
@@ -209,7 +185,7 @@ def differs(app: App, before: tuple[dict[str, str], list[int]]) -> bool:
 def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -> None:
     app = visit(name)
     app.settle()
-    for trait, setting in APPS[name].STATE.settings().items():
+    for trait, setting in INSTRUMENTS[name].STATE.settings().items():
         if not isinstance(setting, Choice | Flag) or (name, trait) in NEEDS:
             continue
         before = numbers(app), pictures(app)
@@ -236,7 +212,7 @@ def test_presets_set_the_controls_and_teach_and_reset_brings_back_the_start(
     app.settle()
     start = settings(app)
     lesson = app.page.locator(".qlab-lesson p")
-    for preset in APPS[name].PRESETS:
+    for preset in INSTRUMENTS[name].PRESETS:
         app.choose("preset", preset.name)
         page_text = app.page.locator(".qlab-lesson p", has_text=preset.lesson)
         page_text.wait_for()
@@ -254,7 +230,7 @@ def test_a_copied_link_opens_what_was_set_and_reloading_keeps_it(visit: Visit, n
     app, trait = visit(name), FIRST[name]
     app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     app.drag(trait, 0.7)
-    app.choose("preset", APPS[name].PRESETS[1].name)
+    app.choose("preset", INSTRUMENTS[name].PRESETS[1].name)
     app.settle()
     app.press(trait, "ArrowLeft", 2)
     app.settle()
@@ -344,7 +320,7 @@ def test_tab_reaches_every_control_in_order_and_shows_where_it_is(visit: Visit, 
     app = visit(name)
     app.settle()
     disabled = {trait for app_name, trait in NEEDS if app_name == name}
-    for trait in APPS[name].STATE.settings():
+    for trait in INSTRUMENTS[name].STATE.settings():
         select = app.control(trait).locator("select")
         if select.count() and select.is_disabled():
             disabled.add(trait)
@@ -357,7 +333,7 @@ def test_tab_reaches_every_control_in_order_and_shows_where_it_is(visit: Visit, 
         assert focus["seen"], f"no outline on {focus}"
         if focus["hook"] not in reached:
             reached.append(focus["hook"])
-    traits = [trait for trait in APPS[name].STATE.settings() if trait not in disabled]
+    traits = [trait for trait in INSTRUMENTS[name].STATE.settings() if trait not in disabled]
     buttons = ["reset", "copy-link", "copy-code", "csv", "png", "svg", "json", "open"]
     expected = [f"qlab-{hook}" for hook in ("preset", *traits, *buttons)]
     assert [hook for hook in reached if hook in expected] == expected

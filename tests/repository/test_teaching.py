@@ -9,32 +9,13 @@ from typing import Any
 
 import pytest
 
+from qlab import live
 from qlab.course.books import points
 from qlab.course.exercises import all_exercises
-from qlab.live import (
-    Allocate,
-    Calibrate,
-    Distil,
-    Grids,
-    Instrument,
-    Integer,
-    Microscope,
-    Pack,
-    Prune,
-    Qat,
-    Quantize,
-)
 from tests.repository import teaching
 from tests.repository.tree import ROOT
 
-INSTRUMENTS = {"quantize": Quantize, "prune": Prune, "distill": Distil, "grids": Grids}
-INSTRUMENTS["calibrate"] = Calibrate
-INSTRUMENTS["qat"] = Qat
-INSTRUMENTS["integer"] = Integer
-INSTRUMENTS["pack"] = Pack
-INSTRUMENTS["microscope"] = Microscope
-INSTRUMENTS["allocate"] = Allocate
-INSTRUMENTS["distil"] = Distil  # the class; the app is distill.ipynb
+INSTRUMENTS = {**live.INSTRUMENTS, "distil": live.Distil}  # the class; the app is distill.ipynb
 SECTIONS = ["Plan", "Prepare", "On the projector", "Misconceptions", "Discussion", "Exercises"]
 SECTIONS += ["Rubric"]
 
@@ -52,14 +33,14 @@ def section(text: str, title: str) -> str:
 
 
 @functools.cache
-def bench(app: str) -> Instrument:
-    return INSTRUMENTS[app]()
+def bench(kind: type[live.Instrument]) -> live.Instrument:
+    return kind()
 
 
 @functools.cache
 def measured(app: str, query: str) -> dict[str, Any]:
     """Set an instrument by a link, wait until its numbers are complete, and return them."""
-    instrument = bench("distill" if app == "distil" else app)
+    instrument = bench(INSTRUMENTS[app])
     instrument.reset()
     assert instrument.state.from_query(query) == []
     instrument.settle(everything=False)

@@ -1,0 +1,40 @@
+"""All instruments by name: none forgotten, none imported before it is asked for."""
+
+import subprocess
+import sys
+
+import pytest
+
+from qlab import live
+from qlab.live import INSTRUMENTS, Instrument
+from tests.repository.tree import ROOT
+
+
+def test_an_instrument_is_called_like_its_app_and_like_its_class_in_the_package():
+    for name, kind in INSTRUMENTS.items():
+        assert kind.NAME == name
+        assert getattr(live, kind.__name__) is kind
+    assert {path.stem for path in (ROOT / "apps").glob("*.ipynb")} == {*INSTRUMENTS, "index"}
+
+
+def test_every_instrument_of_the_package_is_among_them():
+    public = (getattr(live, name) for name in live.__all__)
+    kinds = {one for one in public if isinstance(one, type) and issubclass(one, Instrument)}
+    assert kinds == {Instrument, *INSTRUMENTS.values()}
+
+
+def test_names_import_nothing_and_a_look_up_one_instrument():
+    code = (
+        "import sys; from qlab.live import INSTRUMENTS; "
+        "there = lambda: [name for name in INSTRUMENTS if f'qlab.live.{name}' in sys.modules]; "
+        "print('pack' in INSTRUMENTS, there(), INSTRUMENTS['pack'].__name__, there())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True [] Pack ['pack']\n"
+
+
+def test_a_name_that_nobody_has_is_refused_without_an_import():
+    with pytest.raises(KeyError, match="worker"):
+        INSTRUMENTS["worker"]
+    with pytest.raises(AttributeError, match="no attribute 'Worm'"):
+        getattr(live, "Worm")  # noqa: B009
