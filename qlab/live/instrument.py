@@ -16,6 +16,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -93,6 +94,8 @@ class Instrument(ipw.VBox):
         self.headings: dict[str, ipw.HTML] = {}
         self.settled = False  # the numbers of the present state are complete
         self.in_hand = ""  # the trait moved last: its values are computed ahead
+        self._refreshed: Any = None  # the state that was asked for last
+        self._guessed: Any = None  # the key of the state that the hand may come to next
         self.figures: dict[str, Figure] = {}
         self.worker = Worker(on_error=self.fail)
         self.readout, self.below = Readout("main"), Readout("below")
@@ -177,9 +180,12 @@ class Instrument(ipw.VBox):
         self.worker.touch()
         self.settled = False
         try:
-            s = self.state.copy()
+            s, before = self.state.copy(), self._refreshed
             if not self._built:
                 self._stand()
+            if self._guessed == s.key():
+                self.worker.hurry(lambda: s.key() in self.results)
+            self._guessed = None
             result = finish(self.result_of(s))
             if self.standing is not None:
                 self.standing.compute(s)
@@ -189,7 +195,8 @@ class Instrument(ipw.VBox):
         except Exception as error:
             self.fail(error)
             return
-        self.worker.plan(self.plan(s))
+        self._refreshed = s
+        self.worker.plan(self.plan(s), self._onward(s, before) if self.page.here else None)
 
     def _stand(self) -> None:
         """Load what is shown; where that fails, controls stand alone and a change tries again."""
@@ -217,11 +224,7 @@ class Instrument(ipw.VBox):
         live = [figure for figure in self.figures.values() if figure.live]
         for figure in live:
             figure.begin(result)
-        values = list((self.standing or self).numbers(result))
-        parts = {
-            self.readout: [v for v in values if v.name not in self.BELOW],
-            self.below: [v for v in values if v.name in self.BELOW],
-        }
+        parts = self.parts(result)
         if not self.page.here:  # nobody looks yet: the first view takes what the models hold
             for readout, part in parts.items():
                 readout.show(part)
@@ -234,6 +237,14 @@ class Instrument(ipw.VBox):
             {f.name: (f.image.format, frame) for f, frame in frames.items() if frame},
             {name: text for name, text in texts.items() if text is not None},
         )
+
+    def parts(self, result: Any) -> dict[Readout, list[Value]]:
+        """Sort the numbers of a result by where they stand."""
+        values = list((self.standing or self).numbers(result))
+        return {
+            self.readout: [v for v in values if v.name not in self.BELOW],
+            self.below: [v for v in values if v.name in self.BELOW],
+        }
 
     def sharpen(self, figure: Figure) -> None:
         """Send the shown frame at the screen's density, on the way that live frames go."""
@@ -269,9 +280,14 @@ class Instrument(ipw.VBox):
             yield self.standing.complete(task(s), s)
 
     @property
+    def readouts(self) -> tuple[Readout, ...]:
+        """Where numbers stand on the page."""
+        return self.readout, self.below
+
+    @property
     def values(self) -> dict[str, Value]:
         """The numbers on screen by name."""
-        return {**self.readout.values, **self.below.values}
+        return {name: v for readout in self.readouts for name, v in readout.values.items()}
 
     def settle(self, everything: bool = True) -> None:
         """Run idle work now: for tests, scripts and headless use.
@@ -306,8 +322,8 @@ class Instrument(ipw.VBox):
             self.sharpen(figure)
             yield
         if not self.page.app:
-            self.readout.catch_up()
-            self.below.catch_up()
+            for readout in self.readouts:
+                readout.catch_up()
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})
         self.page.said = self.readout.sentence(self.SPOKEN)
         self.settled = True
@@ -320,11 +336,28 @@ class Instrument(ipw.VBox):
     def _ahead_task(self, s: Any) -> Task:
         """Compute and draw the other values of the slider in hand, nearest first."""
         for value in self.ahead(s):
-            result = yield from self.result_of(s.copy(**{self.in_hand: value}))
-            for figure in self.figures.values():
-                if figure.live:
-                    figure.frame(result)
-                    yield
+            yield from self._prepare(s.copy(**{self.in_hand: value}))
+
+    def _onward(self, s: Any, before: Any) -> Task:
+        """Compute and draw the next value in the hand's direction, while the page paints."""
+        if self.standing is not None or not isinstance(
+            s.settings().get(self.in_hand), Whole | Real
+        ):
+            return
+        yield
+        beside, came_from = self.ahead(s)[1:3], getattr(before, self.in_hand)
+        if came_from in beside and len(beside) == 2:
+            onward = s.copy(**{self.in_hand: beside[beside[0] == came_from]})
+            self._guessed = onward.key()
+            with suppress(Exception):  # it is told once the hand asks for that value
+                yield from self._prepare(onward)
+
+    def _prepare(self, s: Any) -> Task:
+        result = yield from self.result_of(s)
+        for figure in self.figures.values():
+            if figure.live:
+                figure.frame(result)
+                yield
 
     def ahead(self, s: Any) -> list[Any]:
         """List the values of the slider in hand that are worth having ready."""
@@ -332,8 +365,9 @@ class Instrument(ipw.VBox):
         now: Any = getattr(s, self.in_hand) if setting is not None else None
         match setting:
             case Whole():
-                place = setting.values.index(now)
-                return sorted(setting.values, key=lambda v: abs(setting.values.index(v) - place))
+                values = setting.values
+                place = values.index(now)
+                return [values[i] for i in sorted(range(len(values)), key=lambda i: abs(i - place))]
             case Choice():
                 return s.allowed(self.in_hand) or setting.values
             case Real():

@@ -330,9 +330,13 @@ class Prune(Instrument):
             )
 
     @property
-    def values(self) -> dict[str, Value]:
-        """The numbers on screen by name, the times among them."""
-        return {**super().values, **self.clock.values}
+    def readouts(self) -> tuple[Readout, ...]:
+        """Where numbers stand on the page, the clock among them."""
+        return *super().readouts, self.clock
+
+    def parts(self, result: Any) -> dict[Readout, list[Value]]:
+        """Sort the numbers by where they stand, the times on the clock."""
+        return {**super().parts(result), self.clock: list(self.times(result))}
 
     # -- what it looks like -----------------------------------------------------------
 
@@ -358,10 +362,9 @@ class Prune(Instrument):
         return [card]
 
     def show(self, result: PruneResult) -> None:
-        """Write and draw everything, the clock and the hint too."""
+        """Write and draw everything, what time says and the hint too."""
         super().show(result)
         result = self.result  # or what stands in for it
-        self.clock.show(self.times(result))
         question, answer = is_it_faster(result)
         self.reason.value = f"<h2>{question}</h2><p>{answer}</p>"
         why = result.state.why()

@@ -20,7 +20,7 @@ from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
 from qlab.live.quantize_background import Job, Jobs
 from qlab.live.quantize_code import code_of
-from qlab.live.quantize_kept import activation_ends, base_of, flat, range_of, scales_of
+from qlab.live.quantize_kept import activation_ends, base_of, divide_by_scales, flat, range_of
 from qlab.live.quantize_look import Look, Small, affine_levels, extreme_scales, look_coded
 from qlab.live.quantize_numbers import numbers, waits_for
 from qlab.live.quantize_pictures import (
@@ -134,8 +134,8 @@ class Quantize(Instrument):
     ) -> Generator[None, None, Look]:
         chosen = s.chosen()
         W, W_hat = flat(net, chosen), flat(small.network, chosen)
-        s_ = np.concatenate([scales_of(small.qparams[k], net.weights[k].shape) for k in chosen])
-        in_steps = (W_hat - W) / s_
+        in_steps = W_hat - W
+        divide_by_scales(in_steps, [(small.qparams[k], net.weights[k].shape) for k in chosen])
         levels_of = affine_levels if self.at_work is None else self.at_work.levels
         levels = levels_of(small, chosen, W_hat, self._limit(s))
         yield
@@ -275,12 +275,12 @@ class Quantize(Instrument):
         near = sorted(possible, key=lambda b: (abs(b - s.bits), b)) if len(possible) > 1 else []
         yield self._link_task()
         yield self._first()
+        yield self._calibrate(s)
         yield self._await(s)
         yield self._measure(s)
         yield from self.stood(self._measure, s)
         yield self._settled_task()
         yield self._time(s)
-        yield self._calibrate(s)
         if not s.plain():
             if self._made_soon(s):
                 yield self._sketch(s, near)
@@ -355,9 +355,13 @@ class Quantize(Instrument):
         return numbers(r)
 
     @property
-    def values(self) -> dict[str, Value]:
-        """The numbers on screen by name, the times among them."""
-        return {**super().values, **self.clock.values}
+    def readouts(self) -> tuple[Readout, ...]:
+        """Where numbers stand on the page, the clock among them."""
+        return *super().readouts, self.clock
+
+    def parts(self, result: Any) -> dict[Readout, list[Value]]:
+        """Sort the numbers by where they stand, the times on the clock."""
+        return {**super().parts(result), self.clock: list(times(result))}
 
     # -- pictures ---------------------------------------------------------------------
 
@@ -400,7 +404,6 @@ class Quantize(Instrument):
             bits.min, bits.max = possible[0], possible[-1]
             bits.sync()
         super().show(result)
-        self.clock.show(times(self.result))
         self.waits.value = f'<p role="status">{waits_for(s)}</p>' if result.waiting else ""
 
     def tools(self) -> list[ipw.Widget]:

@@ -1,6 +1,7 @@
 """What the Quantize instrument finds once for all states: networks, ranges, weights in a row."""
 
 import functools
+import math
 
 import numpy as np
 
@@ -35,6 +36,14 @@ def flat(net: Network, chosen: list[str]) -> np.ndarray:
     return weights[0] if len(weights) == 1 else np.concatenate(weights)
 
 
-def scales_of(qparams: QParams, shape: tuple[int, ...]) -> np.ndarray:
-    """Return the scale of each weight, in a row."""
+def divide_by_scales(row: np.ndarray, layers: list[tuple[QParams, tuple[int, ...]]]) -> None:
+    """Divide the weights of some layers in a row, in place, each by its scale."""
+    start = 0
+    for qparams, shape in layers:
+        part = row[start : start + math.prod(shape)]
+        part /= qparams.scale.item() if qparams.scale.size == 1 else _each(qparams, shape)
+        start += part.size
+
+
+def _each(qparams: QParams, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(qparams.expand(shape)[0], shape).ravel()

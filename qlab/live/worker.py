@@ -4,7 +4,8 @@ A task is a generator: it computes a little, yields, computes a little. The work
 its tasks in slices of at most 8 ms with gaps in which the kernel reads its messages,
 so a hand that takes the slider again waits for one slice. ``plan`` replaces all tasks
 (the state changed: what was under way is closed), and nothing runs until the hand has
-rested for 120 ms. Without a running loop (a script, a test) tasks wait for ``flush``.
+rested for 120 ms, but one task that may begin at once: it uses the time in which the page
+paints. Without a running loop (a script, a test) tasks wait for ``flush``.
 
 JupyterLab delivers a widget's messages in a thread beside the one that runs cells, so an event
 may come while a step computes. ``lock`` lets one of them in at a time.
@@ -50,6 +51,7 @@ class Worker:
     def __init__(self, on_error: Callable[[Exception], None] | None = None) -> None:
         self.lock = threading.RLock()  # JupyterLab hears a widget in a thread of its own
         self._task: Task | None = None  # under way
+        self._at_once: Task | None = None  # does not wait for the hand to rest
         self._planned: Iterator[Task] = iter(())
         self._exhausted = True
         self._timer: asyncio.TimerHandle | None = None
@@ -61,7 +63,7 @@ class Worker:
     @property
     def idle(self) -> bool:
         """True when every task ran to its end."""
-        return self._task is None and self._exhausted
+        return self._task is None and self._at_once is None and self._exhausted
 
     def touch(self) -> None:
         """Say that the hand moved: idle work waits until it has rested."""
@@ -80,14 +82,24 @@ class Worker:
                 self._timer = None
             self._wake()
 
-    def plan(self, tasks: Iterable[Task]) -> None:
-        """Drop what was planned and take these tasks, most urgent first; made when due."""
+    def plan(self, tasks: Iterable[Task], at_once: Task | None = None) -> None:
+        """Drop what was planned and take these tasks, most urgent first; made when due.
+
+        ``at_once`` comes before them, a step at a time, even while the hand moves.
+        """
         with self.lock:
-            dropped, self._task = self._task, None
+            dropped = self._task, self._at_once
+            self._task, self._at_once = None, at_once
             self._planned, self._exhausted = iter(tasks), False
-            if dropped is not None and inspect.getgeneratorstate(dropped) != inspect.GEN_RUNNING:
-                dropped.close()  # one that plans anew from inside itself ends by returning
+            for task in dropped:
+                if task is not None and inspect.getgeneratorstate(task) != inspect.GEN_RUNNING:
+                    task.close()  # one that plans anew from inside itself ends by returning
             self._wake()
+
+    def hurry(self, done: Callable[[], bool]) -> None:
+        """Go on with the task of at once until something is done, or it ends."""
+        while self._at_once is not None and not done():
+            self._step()
 
     def flush(self, seconds: float | int | None = None) -> None:
         """Run the tasks now, to their end or for a while; for tests and scripts.
@@ -126,11 +138,14 @@ class Worker:
         self._timer = self._loop.call_later(self._wait(), self._slice)
 
     def _wait(self) -> float:
-        return max(GAP, self._touched + REST - time.perf_counter())
+        rest = 0.0 if self._at_once is not None else self._touched + REST - time.perf_counter()
+        return max(GAP, rest)
 
     def _slice(self) -> None:
         self._timer = None
-        if self._wait() <= GAP:  # the hand rests
+        if self._at_once is not None:
+            self._step()
+        elif self._wait() <= GAP:  # the hand rests
             start = time.perf_counter()
             while not self.idle and time.perf_counter() - start < SLICE / 2:
                 self._step()  # another step only in the first half, so that both fit
@@ -139,7 +154,7 @@ class Worker:
 
     def _step(self) -> None:
         with self.lock:
-            planned, task = self._planned, self._task
+            planned, task = self._planned, self._at_once or self._task
             try:
                 if task is None:
                     self._task = next(planned)
@@ -154,6 +169,9 @@ class Worker:
     def _ended(self, planned: Iterator[Task], task: Task | None) -> None:
         if self._planned is not planned:
             return  # the task itself planned anew
+        if task is not None and task is self._at_once:
+            self._at_once = None
+            return
         self._task = None
         self._exhausted = task is None
 

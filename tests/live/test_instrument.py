@@ -80,6 +80,67 @@ def test_the_slider_in_hand_is_computed_ahead(toy):
     assert toy.computed == computed
 
 
+@pytest.fixture
+def looked_at(toy):
+    toy.settle()
+    toy.page._handle_custom_msg({"do": "hello", "search": "", "density": 1}, [])
+    return toy
+
+
+def test_the_next_value_in_the_hands_direction_is_ready_while_the_page_paints(looked_at):
+    toy, frames = looked_at, looked_at.figures["power"]._frames
+    send(toy, "power", 3)  # from 2
+    computed = toy.computed
+    toy.worker.hurry(lambda: False)
+    assert toy.computed == computed + 1 and len(frames) == 3
+    send(toy, "power", 4)
+    assert toy.computed == computed + 1 and toy.result.key == toy.state.key()
+    assert_shown(toy)
+    assert len(frames) == 3  # drawn before, too
+
+
+def test_what_is_under_way_for_the_next_value_is_finished_not_begun_anew(looked_at):
+    toy = looked_at
+    send(toy, "power", 3)
+    computed = toy.computed
+    for _ in range(2):
+        toy.worker._step()
+    assert toy.computed == computed + 1 and len(toy.results) == 2  # begun, not done
+    send(toy, "power", 4)
+    assert toy.computed == computed + 1
+    assert_shown(toy)
+
+
+@pytest.mark.parametrize("other", [("power", 2), ("power", 5), ("shift", 0.5), ("flip", True)])
+def test_a_hand_that_goes_elsewhere_gets_what_it_asks_for(looked_at, other):
+    toy = looked_at
+    send(toy, "power", 3)
+    for _ in range(2):
+        toy.worker._step()
+    send(toy, *other)
+    assert_shown(toy)
+    toy.settle()
+    assert toy.result.key == toy.state.key() and toy.message == ""
+
+
+def test_a_next_value_that_fails_is_told_once_it_is_asked_for(looked_at, monkeypatch):
+    toy = looked_at
+    steps = toy.steps
+
+    def broken(s):
+        if s.power == 4:
+            raise OSError("no room")
+        return (yield from steps(s))
+
+    monkeypatch.setattr(toy, "steps", broken)
+    monkeypatch.setattr(toy, "ahead", lambda s: [3, 4, 2])
+    send(toy, "power", 3)
+    toy.worker.hurry(lambda: False)
+    assert toy.message == ""
+    send(toy, "power", 4)
+    assert toy.message.startswith("no room")
+
+
 def test_a_callback_that_raises_shows_one_sentence_and_controls_live(toy, monkeypatch, caplog):
     before = readings(toy)
 

@@ -105,6 +105,39 @@ def test_nothing_runs_until_the_hand_has_rested():
     assert asyncio.run(visit()) >= REST * 0.99
 
 
+def test_one_task_does_not_wait_for_the_hand_to_rest_and_lets_messages_pass():
+    async def visit():
+        seen, worker = [], Worker()
+        worker.touch()
+        start, ticks = time.perf_counter(), 0
+        worker.plan([steps(1, seen, "idle")], steps(5, seen, "at once"))
+        while len(seen) < 5:
+            await asyncio.sleep(0)
+            ticks += 1
+        took = time.perf_counter() - start
+        while len(seen) < 6:
+            await asyncio.sleep(0.005)
+        return seen, took, ticks, time.perf_counter() - start
+
+    seen, took, ticks, rested = asyncio.run(visit())
+    assert seen == [*(("at once", i) for i in range(5)), ("idle", 0)]
+    assert took < REST <= rested / 0.99
+    assert ticks >= 5  # the loop ran between the steps
+
+
+def test_a_task_of_at_once_is_hurried_as_far_as_needed_and_dropped_by_the_next_plan():
+    seen, worker = [], Worker()
+    worker.plan([], steps(9, seen, "at once"))
+    worker.hurry(lambda: len(seen) == 3)
+    assert len(seen) == 3 and not worker.idle
+    worker.plan([steps(1, seen, "next")])
+    worker.flush()
+    assert seen[3:] == [("next", 0)] and worker.idle
+    worker.plan([], steps(1, seen, "short"))
+    worker.hurry(lambda: False)  # ends with its task
+    assert seen[4:] == [("short", 0)]
+
+
 def test_an_event_in_another_thread_waits_for_the_step_under_way():
     errors, seen = [], []
     worker = Worker(on_error=errors.append)
