@@ -3,13 +3,14 @@
 import contextlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from qlab.live.instrument import Instrument
 from qlab.live.settings import Choice, Flag, Real, Whole
+from qlab.live.standin import StandIn
 
 HOSTILE = (None, "x", float("nan"), float("inf"), 1e9, -1, "4", True, [], {}, "<script>", "%00")
 
@@ -113,6 +114,23 @@ def assert_refuses_everything_hostile(instrument: Instrument) -> None:
         last = stations(instrument, trait)[-1]
         send(instrument, trait, last)
         assert getattr(instrument.state, trait) == last  # the control is alive
+
+
+@contextlib.contextmanager
+def standing_in(instrument: Instrument, name: str, function: Any) -> Iterator[StandIn]:
+    """Put a function in the place of one of the library's until the block ends."""
+    try:
+        yield instrument.stand_in(name, function)
+    finally:
+        instrument.stand_in(name, None)
+
+
+def assert_refuses_answers(instrument: Instrument, name: str, function: Any, sentence: str) -> None:
+    """What a function cannot mean is told in a sentence, and the library's numbers stay."""
+    truth = readings(instrument)
+    with np.errstate(all="ignore"), standing_in(instrument, name, function) as standing:
+        assert re.search(sentence, standing.trouble)
+        np.testing.assert_equal(readings(instrument), truth)
 
 
 def run_code(instrument: Instrument) -> dict[str, float]:

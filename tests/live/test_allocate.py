@@ -14,12 +14,13 @@ from qlab.live.allocate_state import CRITERIA, WAYS, AllocateState
 from qlab.live.evaluation import Evaluation
 from tests.live.driving import (
     assert_control_moves_everything,
-    assert_refuses_everything_hostile,
+    assert_refuses_answers,
     assert_shown,
     pictures,
     readings,
     run_code,
     send,
+    standing_in,
 )
 
 SMALL = "lenet_300_100"
@@ -322,19 +323,15 @@ def search(loss, cost, budget):
 
 
 def test_a_right_function_in_the_place_of_the_librarys_makes_no_difference(game):
-    standing = game.stand_in("sensitivity.exact", search)
-    try:
+    with standing_in(game, "sensitivity.exact", search) as standing:
         assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
-    finally:
-        game.stand_in("sensitivity.exact", None)
 
 
 def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_named(game):
     game.settle(everything=False)
     before = pictures(game)
     tried = set(game.tried)
-    standing = game.stand_in("sensitivity.greedy", lambda loss, cost, budget: [0] * len(loss))
-    try:
+    with standing_in(game, "sensitivity.greedy", lambda loss, *_: [0] * len(loss)) as standing:
         found = standing.difference
         assert (found.place, found.reference, found.other) == ("fc1", "2 bits", "1 bits")
         assert (found.count, found.of) == (3, 3)
@@ -345,8 +342,6 @@ def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_named(game
         assert moved == {"budget", "front"}
         assert ("greedy", SMALL, (1, 1, 1)) not in game.chosen
         assert set(game.tried) == tried
-    finally:
-        game.stand_in("sensitivity.greedy", None)
     for name, pixels in pictures(game).items():
         assert_array_equal(pixels, before[name])
 
@@ -364,39 +359,17 @@ def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_named(game
 def test_what_a_function_cannot_mean_is_one_sentence_and_the_librarys_is_shown(
     game, answer, sentence
 ):
-    truth = readings(game)
-    standing = game.stand_in("sensitivity.exact", answer)
-    try:
-        assert sentence in standing.trouble
-        assert readings(game) == pytest.approx(truth, nan_ok=True)
-    finally:
-        game.stand_in("sensitivity.exact", None)
+    assert_refuses_answers(game, "sensitivity.exact", answer, sentence)
 
 
 def test_a_function_rests_where_nothing_fits(game):
     send(game, "budget", 0.75)
-    standing = game.stand_in("sensitivity.exact", search)
-    try:
+    with standing_in(game, "sensitivity.exact", search) as standing:
         assert "Nothing fits" in standing.note
         assert not standing.works
-    finally:
-        game.stand_in("sensitivity.exact", None)
 
 
-# -- what comes from outside -------------------------------------------------------------
-
-
-def test_hostile_messages_are_refused_and_controls_live(game):
-    assert_refuses_everything_hostile(game)
-
-
-def test_hostile_links_leave_the_state_alone(game):
-    before = game.state.values()
-    for link in ("?bits_fc1=9", "?budget=0", "?unit=<script>", "?budget=nan", "?bits_fc2=2.5"):
-        game.say("")
-        game._follow(link)
-        assert game.state.values() == before
-        assert game.message and "<script>" not in game._messages.value
+# -- what is taken away ------------------------------------------------------------------
 
 
 def test_the_table_lists_what_was_tried_and_the_losses(game):
@@ -405,17 +378,3 @@ def test_the_table_lists_what_was_tried_and_the_losses(game):
     assert 'tried\nby,bytes,"validation accuracy, %"\nmine,' in text
     assert f"\nmine,68202,{100 * game.values['validation'].value}" in text
     assert "loss by cross_entropy\nlayer,1 bits,2 bits" in text
-
-
-def test_a_missing_table_is_one_sentence_and_the_page_stands(monkeypatch):
-    def missing(name, criterion):
-        raise FileNotFoundError("stored_sensitivity: the zoo lacks a file (file='x.json').")
-
-    monkeypatch.setattr(networks, "stored_sensitivity", missing)
-    page = Allocate()
-    assert page.message.startswith("stored_sensitivity: the zoo lacks a file")
-    assert page.children
-    monkeypatch.undo()
-    page.controls["bits_fc1"].value = 3
-    assert page.message == ""
-    assert page.figures["front"].image.value

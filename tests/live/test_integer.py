@@ -1,7 +1,5 @@
 """What the Integer instrument shows is what the library computes, and plain Python adds."""
 
-import re
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -15,12 +13,12 @@ from qlab.live.integer_steps import binary
 from qlab.networks import IntegerNetwork
 from tests.live.driving import (
     assert_control_moves_everything,
-    assert_refuses_everything_hostile,
+    assert_refuses_answers,
     assert_shown,
     pictures,
-    readings,
     run_code,
     send,
+    standing_in,
     stations,
 )
 
@@ -284,31 +282,24 @@ def forgot_z(acc, m, shift, z, low, high):
 @pytest.mark.parametrize("at", ["layer=fc1", "layer=fc3", "accumulator_bits=16&overflow=saturate"])
 def test_a_right_function_in_the_place_of_the_librarys_makes_no_difference(integer, at):
     assert integer.state.from_query(at) == []
-    standing = integer.stand_in("integer.requantize", requantize)
-    try:
+    with standing_in(integer, "integer.requantize", requantize) as standing:
         assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
         own = standing.results[integer.state.key()]
         assert_array_equal(own.logits, integer.result.logits)
         assert own.accuracy == integer.result.accuracy
-    finally:
-        integer.stand_in("integer.requantize", None)
 
 
 def test_a_right_function_works_in_a_convolution(integer):
     integer.state.offer({"network": "lenet_5", "layer": "conv2"})
-    standing = integer.stand_in("integer.requantize", requantize)
-    try:
+    with standing_in(integer, "integer.requantize", requantize) as standing:
         assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
         assert standing.results[integer.state.key()].walk.code == integer.result.walk.code
-    finally:
-        integer.stand_in("integer.requantize", None)
 
 
 def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_named(integer):
     send(integer, "layer", "fc3")
     before = pictures(integer)
-    standing = integer.stand_in("integer.requantize", forgot_z)
-    try:
+    with standing_in(integer, "integer.requantize", forgot_z) as standing:
         found = standing.difference
         z = integer.result.walk.zero_point
         assert z != 0 and found.reference - found.other == z
@@ -316,8 +307,6 @@ def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_named(inte
         assert "yours: " in integer.values["code"].note
         moved = {n for n, p in pictures(integer).items() if not np.array_equal(p, before[n])}
         assert moved == {"logits"}
-    finally:
-        integer.stand_in("integer.requantize", None)
     for name, pixels in pictures(integer).items():
         assert_array_equal(pixels, before[name])
 
@@ -335,24 +324,4 @@ def test_a_wrong_function_is_shown_beside_and_its_first_difference_is_named(inte
 def test_what_a_function_cannot_mean_is_one_sentence_and_the_librarys_is_shown(
     integer, answer, sentence
 ):
-    truth = readings(integer)
-    standing = integer.stand_in("integer.requantize", answer)
-    try:
-        assert re.search(sentence, standing.trouble)
-        assert readings(integer) == truth
-    finally:
-        integer.stand_in("integer.requantize", None)
-
-
-def test_hostile_messages_are_refused_and_controls_live(integer):
-    assert_refuses_everything_hostile(integer)
-
-
-def test_hostile_links_leave_the_state_alone(integer):
-    before = integer.state.values()
-    links = ("accumulator_bits=33", "overflow=trap", "weight_bits=9", "image=100", "neuron=500")
-    for link in (*links, "multiplier_bits=0", "layer=<script>", "neuron=-1", "image=1e1"):
-        integer.say("")
-        integer._follow(f"?{link}")
-        assert integer.state.values() == before
-        assert integer.message and "<script>" not in integer._messages.value
+    assert_refuses_answers(integer, "integer.requantize", answer, sentence)

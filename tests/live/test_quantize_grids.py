@@ -24,7 +24,7 @@ from qlab.live.quantize_state import (
     QuantizeState,
 )
 from qlab.live.worker import finish
-from tests.live.driving import assert_shown, pictures, readings, run_code, send
+from tests.live.driving import assert_shown, pictures, readings, run_code, send, standing_in
 
 LAYER = "fc3"  # 1,000 weights: everything is quick
 CODEBOOKS = [name for name in GRIDS if name != "affine"]
@@ -277,12 +277,10 @@ def test_five_meters_stand_side_by_side_with_their_provenance(quantize):
 def test_the_scale_of_least_squares_can_be_the_learners(quantize):
     quantize.state.offer({"bits": 2, "repair": "least_squares", "granularity": "axis"})
     quantize.settle(everything=False)
-    standing = quantize.stand_in("repair.least_squares_scale", lambda w, q: (w @ q) / (q @ q))
-    try:
+    name = "repair.least_squares_scale"
+    with standing_in(quantize, name, lambda w, q: (w @ q) / (q @ q)) as standing:
         assert (standing.works, standing.trouble, standing.difference) == (True, "", None)
-        standing = quantize.stand_in(
-            "repair.least_squares_scale", lambda w, q: abs(w).max() / abs(q).max()
-        )
+        standing = quantize.stand_in(name, lambda w, q: abs(w).max() / abs(q).max())
         found = standing.difference
         W, small = (
             networks.load("lenet_300_100").weights[LAYER],
@@ -293,12 +291,10 @@ def test_the_scale_of_least_squares_can_be_the_learners(quantize):
         assert found.other == pytest.approx(abs(W[0]).max())
         assert (found.place, found.count, found.of) == (f"scale of {LAYER}[0]", 10, 10)
         for answer, said in ((lambda w, q: None, "nothing"), (lambda w, q: -1.0, "above 0")):
-            standing = quantize.stand_in("repair.least_squares_scale", answer)
+            standing = quantize.stand_in(name, answer)
             assert said in standing.trouble
         send(quantize, "repair", "none")
         assert "Least-squares scale" in quantize.standing.note
-    finally:
-        quantize.stand_in("repair.least_squares_scale", None)
 
 
 def test_the_widest_and_the_narrowest_staircase_are_those_of_the_blocks(quantize):
