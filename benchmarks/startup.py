@@ -4,7 +4,8 @@ A visit starts with the request of the quantize app and ends when a number on th
 after an arrow key on its first slider: the kernel has answered.  A first visit comes with an empty
 browser, a second with the scripts of the first.  The peer is Voila as it comes, with the same
 notebook; what it asks of other hosts is refused at once, which flatters it where a network
-swallows packets.  Memory is what a kernel holds for itself (USS) once its page is at rest.
+swallows packets.  Memory is what a kernel holds for itself (USS) once its page is at rest, and
+beside it what the process has that all kernels are copied from (RSS): once, however many they are.
 """
 
 import socket
@@ -33,6 +34,7 @@ WARM_UP = 3.5  # more seconds until the next kernel is warm
 ALONE = f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}"  # other hosts: refused at once
 APP = "voila/render/quantize.ipynb"
 NUMBERS = "[...document.querySelectorAll('output.qlab-value')].map((o) => o.textContent).join()"
+Visit = tuple[float, float, float, float]
 MOVED = "performance.getEntriesByType('resource').reduce((sum, r) => sum + r.transferSize, 0)"
 
 
@@ -49,8 +51,8 @@ def use(page: Page, url: str) -> float:
     return time.perf_counter() - start
 
 
-def visit(context: BrowserContext, url: str, pid: int, pause: float) -> tuple[float, float, float]:
-    """Return a visit's seconds, the megabytes transferred, and those of its kernel at rest."""
+def visit(context: BrowserContext, url: str, pid: int, pause: float) -> Visit:
+    """Return a visit's seconds, the megabytes sent, its kernel's at rest, and those it shares."""
     page = context.new_page()
     seconds = use(page, url)
     kernel = page.evaluate(
@@ -58,14 +60,17 @@ def visit(context: BrowserContext, url: str, pid: int, pause: float) -> tuple[fl
     )
     moved = page.evaluate(MOVED) / 1e6
     page.wait_for_timeout(1000 * pause)
-    memory = kernels(pid)[kernel].memory_full_info().uss / 1e6
+    process = kernels(pid)[kernel]
+    memory = process.memory_full_info().uss / 1e6
+    original = process.parent()
+    shared = 0.0 if original is None or original.pid == pid else original.memory_info().rss / 1e6
     page.close(run_before_unload=True)
-    return seconds, moved, memory
+    return seconds, moved, memory, shared
 
 
-def row(name: str, visits: list[tuple[float, float, float]], budget: float) -> dict[str, object]:
+def row(name: str, visits: list[Visit], budget: float) -> dict[str, object]:
     """Summarize visits of one kind."""
-    seconds, moved, memory = zip(*visits, strict=True)
+    seconds, moved, memory, shared = zip(*visits, strict=True)
     return {
         "server": name,
         "visits": len(visits),
@@ -75,6 +80,7 @@ def row(name: str, visits: list[tuple[float, float, float]], budget: float) -> d
         "MB sent": statistics.median(moved),
         "kernel MB": statistics.median(memory),
         "kernel budget MB": KERNEL_MB if budget else "",
+        "shared by all MB": statistics.median(shared) or "",
     }
 
 

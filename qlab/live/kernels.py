@@ -22,6 +22,8 @@ from tornado.ioloop import IOLoop
 from tornado.web import HTTPError
 from traitlets import Float, Integer
 
+from qlab.live import forked
+
 __all__ = ["Connection", "Kernels", "Specs", "environment"]
 
 
@@ -60,6 +62,9 @@ class Specs(KernelSpecManager):
             language="python",
             name=kernel_name,
             env=environment(),
+            metadata={"kernel_provisioner": {"provisioner_name": forked.NAME}}
+            if forked.Original.present
+            else {},
         )
 
     def get_all_specs(self) -> dict[str, Any]:

@@ -34,7 +34,8 @@ from voila.tornado.handler import TornadoVoilaHandler
 from voila.tornado.treehandler import TornadoVoilaTreeHandler
 
 from qlab.live.bundle import Bundle, Scripts
-from qlab.live.kernels import Connection, Kernels, Specs
+from qlab.live.forked import Original, possible
+from qlab.live.kernels import Connection, Kernels, Specs, environment
 
 __all__ = ["EXTENSIONS", "Apps", "configuration", "serve"]
 
@@ -174,6 +175,8 @@ class Apps(Voila):
         logging.disable(logging.CRITICAL)
         shutil.rmtree(self.connection_dir, ignore_errors=True)
         self.ioloop.run_sync(self.kernel_manager.end)
+        if Original.present:
+            Original.present.end()
         gc.freeze()  # leaving looks for no garbage: that took half a second
 
     async def announce(self) -> None:
@@ -213,6 +216,8 @@ def serve(
         LOOPBACK if ip in EVERYWHERE else ip
     )  # where kernels ask for a link
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
+    if possible():
+        Original(environment())  # gets ready while the server does
     config = configuration(folder, **settings)
     config.Voila.port, config.Voila.ip = sockets[0].getsockname()[1], ip
     app = Apps.instance(sockets, on_ready, config)  # the instance that loggers look for
