@@ -91,10 +91,11 @@ class Original:
         return Copy(int(answer))
 
     def end(self) -> None:
-        """Let it go; its copies, should any be left, notice and end too."""
+        """End it; its copies, should any be left, notice and end too."""
         Original.present = None
-        self._socket.close()
+        self.process.kill()
         self.process.wait()
+        self._socket.close()
 
 
 def _unwanted(coming: "asyncio.Future[Copy]") -> None:
