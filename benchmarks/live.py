@@ -4,8 +4,9 @@ A key press starts the watch; it stops when the last picture that the press chan
 painted (``live.js`` says exactly when that is, and looks at the pixels). Three kinds of row:
 
     seen    the state was shown before: its result and its frames are kept
-    new     nothing of it was computed: the menus were just set to a combination not met before,
-            and the keys follow so quickly that no idle work comes between
+    new     nobody asked for it before: the menus were just set to a combination not met before, and
+            the keys follow so quickly that no idle work comes between, only what the kernel
+            begins of the next value in the key's direction while the page still paints
     drag    the mouse goes to and fro, 60 moves a second; frames a second, and the age of the last
             frame: from the release of the button to the picture of the last value
 
