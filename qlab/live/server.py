@@ -216,6 +216,7 @@ def serve(
         LOOPBACK if ip in EVERYWHERE else ip
     )  # where kernels ask for a link
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # a page left in mid-message
     if possible():
         Original(environment())  # gets ready while the server does
     config = configuration(folder, **settings)
