@@ -119,6 +119,16 @@ function pickOn(root, model) {
   return { answered, stop };
 }
 
+// noUiSlider's Home and End go where a slider ended when it was made; it may have grown since.
+function toItsEnd(event) {
+  const slider = event.target.closest?.(".noUi-target")?.noUiSlider;
+  const end = { Home: "min", End: "max" }[event.key];
+  if (!slider || !end) return;
+  event.preventDefault();
+  event.stopPropagation();
+  slider.set(slider.options.range[end]);
+}
+
 // ipywidgets gives a slider's handle no name and a picture no alternative text; we do.
 function nameParts(root, alts, picks) {
   for (const control of root.querySelectorAll(".qlab-control")) {
@@ -253,7 +263,8 @@ export default {
         }
       };
       root.addEventListener("keydown", onKey);
-      tidyUp.push(() => (picking.stop(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey)));
+      root.addEventListener("keydown", toItsEnd, true); // before the slider hears it
+      tidyUp.push(() => (picking.stop(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey), root.removeEventListener("keydown", toItsEnd, true)));
     };
     adopt();
     return () => {

@@ -19,3 +19,16 @@ def test_a_sum_is_followed_in_every_layer_with_its_five_steps(visit: Visit) -> N
     assert f"{int(register):,}".replace("-", "−") in steps.inner_text()
     assert app.output("floats")["value"] == "0"
     app.is_clean()
+
+
+def test_the_end_keys_reach_the_ends_of_a_slider_that_grew(visit: Visit) -> None:
+    app = visit("integer", "network=mlp_784_128_10&layer=fc2&neuron=5")
+    app.settle()
+    for layer, key, neuron in (("fc2", "End", 9), ("fc1", "End", 127), ("fc1", "Home", 0)):
+        app.choose("layer", layer)
+        app.settle()
+        app.press("neuron", key)
+        until(lambda at=neuron: app.slider("neuron") == at, what=f"{key} of {layer}")
+        steps = app.page.locator(".qlab-steps", has_text=f"output {neuron} of {layer}")
+        steps.wait_for()
+    app.is_clean()
