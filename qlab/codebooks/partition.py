@@ -1,44 +1,46 @@
 """The best partition of sorted numbers into k runs: exact one-dimensional k-means.
 
-    c(i, j) = Σ_{i ≤ t < j} n_t x_t² − (Σ n_t x_t)² / Σ n_t        squared error of one run    (1)
+    c(i, j) = Q_j − Q_i − (S_j − S_i)² / (N_j − N_i)                squared error of one run   (1)
     D_m(j)  = min_i D_{m−1}(i) + c(i, j)                            the best m runs before j   (2)
 
-x_t  the different values, ascending;  n_t  how often each occurs;  c_m  the mean of run m.
+x_t  the different values, ascending;  n_t  how often each occurs;  N_i, S_i, Q_i  the sums of n,
+n x and n x² over t < i;  c_m  the mean of run m.
 
 Prefix sums give (1) in constant time, but (2) over all places takes seconds for a layer of
-weights. So boundaries are sought from coarse to fine. Where boundary m of the best partition lies
-inside a cell of neighbours, move it to the end of the cell that leaves the cell as a whole with the
-mean nearer to the cell's own mean x̄. That costs at most
+weights. So boundaries are sought from coarse to fine, in cells of neighbouring places. Let
+boundary m of the best partition lie in the cell i … j. Of the numbers x_i … x_{j−1} between its
+places, those up to the middle M of two means are in run m, the others in run m + 1. So
 
-    s_m = a_m · (c_{m+1} − c_m),      a = Σ_cell n_t |x_t − x̄|                                (3)
+    error of x = ½ (x − c_m)² + ½ (x − c_{m+1})² − (c_{m+1} − c_m) |x − M|                    (3)
 
-since the values beyond the middle of two means lie, in sum, no further from it than from x̄. So
-the moved partition costs at most best + Σ s_m, and the s_m fall to the runs:
+M lies between x_{i−1} and x_j. Let w be the larger of Σ n |x − M| at these two: between them it
+is no more. So half of the cell counts for either run, and all the w together take at most
+(w_start − w_end) c_m off run m, also where a cell holds several boundaries. Were c_m free to make
+the rest the least, that would be (1) again: a cell is as good as a place that has
 
-    Σ_m s_m = Σ_runs (a_left − a_right) · c_run                                               (4)
+    N = (N_i + N_j) / 2        S = (S_i + S_j − w) / 2        Q = (Q_i + Q_j) / 2             (4)
 
-(2) with c(i, j) less the most that its run can have of (4) is then a lower bound for every
-place. Places whose bound lies above a partition that is known cannot end the cell of a boundary
-of the best one. They are dropped, the other cells cut finer, until no cell has an inside; then (4)
-is 0 and (2) exact.
+and (2) is a lower bound. Runs from cell to cell whose bound lies above a partition that is known
+are none of the best one's. They are dropped and the cells of the others cut, until each is one
+place; then w is 0 and (2) exact.
 
 Source: Wang and Song 2011, The R Journal 3/2 (2); Grønlund et al. 2017, arXiv:1701.07204
-(divide and conquer). The bounds (3), (4) are ours; tests compare them with (2) over all places.
+(divide and conquer). The bound (4) is ours; tests compare it with (2) over all places.
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int
 
-_FIRST, _LATER = 256, 128  # cells in the first round, and of one boundary in later ones
-_MOST = 4096  # places of one boundary; were there more, divide and conquer would be quicker
+_FIRST, _LATER = 24, 20_000  # cells of a boundary in the first round; runs in later ones
+_MOST = 6_000_000  # runs from cell to cell; were there more, divide and conquer would be quicker
 _NOISE = 1e-12  # of Σ n x²: what float64's prefix sums may be wrong by
 
 Places = Int[np.ndarray, "_"]
 Costs = Float64[np.ndarray, "_"]
-Kept = Bool[np.ndarray, "_ _"]  # (boundaries, cells)
 
 
 def boundaries(
@@ -48,7 +50,7 @@ def boundaries(
     first: int = _FIRST,
     later: int = _LATER,
 ) -> Int[np.ndarray, " k_plus_1"]:
-    """Cut ``values`` into ``k`` runs of the smallest squared error, equations 2 to 4.
+    """Cut ``values`` into ``k`` runs of the smallest squared error, equations 2 and 4.
 
     Parameters
     ----------
@@ -59,8 +61,8 @@ def boundaries(
     k
         Runs, 1 … len(values).
     first, later
-        Cells in the first round, and cells of one boundary in later rounds. They change the
-        time that it takes and nothing else.
+        About how many cells a boundary has in the first round, and how many runs from cell to
+        cell are looked at in later ones. They change the time that it takes and nothing else.
 
     Returns
     -------
@@ -77,245 +79,177 @@ def boundaries(
     if k in (1, n):
         return np.linspace(0, n, k + 1).astype(np.int64)
     sums = _Sums.of(values, counts)
-    edges = np.unique(np.searchsorted(sums.spread, np.linspace(0, sums.spread[-1], first + 1)))
-    edges = np.union1d(edges, [0, n])
-    starts, stops = edges[:-1], edges[1:]
-    kept = np.ones((k - 1, len(starts)), bool)
-    while True:
-        grid = _Grid.of(sums, starts, stops, kept)
-        if grid.mask.sum(axis=1).max() > _MOST:
-            return _divide(sums, starts, stops, kept)
-        rows = grid.rows(n, bool(kept.all()))
-        tables = _tables(sums, rows)
-        forward, choices = _forward(tables)
-        found = _walk([row.place for row in rows], choices)
-        if (stops - starts == 1).all():
+    runs = _Runs.coarse(sums, k, first)
+    while len(runs.p) <= _MOST:
+        w = sums.slack(runs.i, runs.j)
+        c = sums.bound(runs, w)
+        ahead, behind = runs.least(c, sums.left, sums.right)
+        total = ahead[runs.p] + c
+        found = runs.walk(total == ahead[runs.q])
+        if (runs.i == runs.j).all():
             return found
-        limit = sums.settled(found) + _NOISE * sums.scale
-        backward = _backward(tables)
-        total = np.concatenate(forward[1:-1]) + np.concatenate(backward[1:-1])
-        good = np.zeros_like(grid.mask)
-        good[grid.mask] = total <= limit
-        kept &= good[:, grid.left] | good[:, grid.right]
-        starts, stops, kept = _refine(sums, starts, stops, kept, later)
+        total += behind[runs.q]
+        limit = sums.settled(found) + _NOISE * (sums.left + sums.right)
+        runs = runs.cut(total <= limit, w, later)
+    return _divide(sums, runs)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sums:
-    """Prefix sums, from the median outward: a far outlier does not blur those in the middle."""
+    """Prefix sums, from the median outward: a far outlier does not blur those in the middle.
+
+    Every partition adds up the same Q, so (1) goes without it; ``left`` and ``right`` are what
+    the numbers on either side of the median have of it.
+    """
 
     x: Float64[np.ndarray, "_"]
     n: Float64[np.ndarray, "_"]
     s: Float64[np.ndarray, "_"]
-    q: Float64[np.ndarray, "_"]
-    spread: Float64[np.ndarray, "_"]  # equal steps make cells of equal a
-    scale: float
+    left: float
+    right: float
 
     @classmethod
     def of(cls, x: np.ndarray, counts: np.ndarray) -> "_Sums":
-        upto = np.zeros(len(x) + 1)
-        np.cumsum(counts, out=upto[1:])  # exact: whole numbers
-        middle = int(np.searchsorted(upto[1:], upto[-1] / 2))
+        n = np.zeros(len(x) + 1)
+        np.cumsum(counts, out=n[1:])  # exact: whole numbers
+        middle = int(np.searchsorted(n[1:], n[-1] / 2))
         y = x - x[middle]
+        s = np.zeros(len(x) + 1)
+        f = np.multiply(counts, y, out=s[1:])  # summed where it is: fresh memory takes longer
+        left, right = f[:middle] @ y[:middle], f[middle:] @ y[middle:]
+        np.cumsum(f[middle:], out=f[middle:])
+        np.cumsum(f[:middle][::-1], out=s[:middle][::-1])
+        np.negative(s[:middle], out=s[:middle])
+        s[middle] = 0
+        return cls(y, n, s, float(left), float(right))
 
-        def outward(f: np.ndarray) -> np.ndarray:
-            sums = np.zeros(len(x) + 1)
-            np.cumsum(f[middle:], out=sums[middle + 1 :])
-            np.cumsum(f[:middle][::-1], out=sums[:middle][::-1])
-            np.negative(sums[:middle], out=sums[:middle])
-            return sums
-
-        f = counts * y  # one array serves all: fresh memory takes longer than sums
-        s = outward(f)
-        f *= y
-        q = outward(f)
-        width = np.subtract(y[1:], y[:-1], out=f[1:])
-        width *= upto[2:] - upto[:-2]
-        np.sqrt(width, out=width)
-        spread = np.zeros(len(x) + 1)
-        np.cumsum(width, out=spread[1:-1])
-        spread[-1] = spread[-2]
-        return cls(y, upto, s, q, spread, float(q[-1] - q[0]))
-
-    def mean(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Mean of each run i … j; 0 where it is empty."""
-        return (self.s[j] - self.s[i]) / np.maximum(self.n[j] - self.n[i], 1)
-
-    def cost(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Squared error of each run i … j, equation 1."""
+    def cost(self, i: Places, j: Places) -> Costs:
+        """Squared error of each run i … j, equation 1 without Q; 0 where it is empty."""
         s = self.s[j] - self.s[i]
-        return self.q[j] - self.q[i] - s * s / np.maximum(self.n[j] - self.n[i], 1)
+        return -s * s / np.maximum(self.n[j] - self.n[i], 1)
 
-    def means(self, i: Places, j: Places, apart: bool) -> Float64[np.ndarray, "_ _"]:
-        """Mean of the run from every i (columns) to every j (rows)."""
-        n = self.n[j][:, None] - self.n[i]
-        s = self.s[j][:, None] - self.s[i]
-        s /= n if apart else np.maximum(n, 1, out=n)
-        return s
+    def slack(self, i: Places, j: Places) -> Costs:
+        """Return w of each cell i … j, equation 3."""
+        n, s = self.n[j] - self.n[i], self.s[j] - self.s[i]
+        low, high = self.x[i - 1], self.x[np.minimum(j, len(self.x) - 1)]
+        return np.maximum(np.maximum(s - n * low, n * high - s), 0)
 
-    def costs(self, i: Places, j: Places, apart: bool) -> Float64[np.ndarray, "_ _"]:
-        """Squared error of the run from every i (columns) to every j (rows), equation 1."""
-        n = self.n[j][:, None] - self.n[i]
-        s = self.s[j][:, None] - self.s[i]
-        s *= s
-        s /= n if apart else np.maximum(n, 1, out=n)
-        q = self.q[j][:, None] - self.q[i]
-        q -= s
-        return q
+    def bound(self, runs: "_Runs", w: Costs) -> Costs:
+        """Equation 1 without Q for runs from cell to cell, equation 4; infinite if empty."""
+        N = (self.n[runs.i] + self.n[runs.j]) / 2
+        S = (self.s[runs.i] + self.s[runs.j] - w) / 2
+        c = S.take(runs.q) - S.take(runs.p)
+        c *= c
+        less = N.take(runs.p) - N.take(runs.q)
+        c /= np.minimum(less, -0.5, out=less)  # 0 from a cell to itself
+        c[runs.i.take(runs.p) >= runs.j.take(runs.q)] = np.inf
+        return c
 
-    def settled(self, edges: np.ndarray, rounds: int = 3) -> float:
+    def settled(self, edges: Places, rounds: int = 3) -> float:
         """Squared error after some of Lloyd's iterations: a better partition to compare with."""
         for _ in range(rounds):
-            c = self.mean(edges[:-1], edges[1:])
+            s, n = np.diff(self.s[edges]), np.diff(self.n[edges])
+            c = s / np.maximum(n, 1)
             moved = np.searchsorted(self.x, (c[1:] + c[:-1]) / 2)
             if (np.diff(moved) <= 0).any():
                 break
             edges = np.concatenate([edges[:1], moved, edges[-1:]])
-        return float(self.cost(edges[:-1], edges[1:]).sum())
-
-    def aside(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """Return a of each cell i … j, equation 3; 0 where a boundary has no room inside."""
-        mean = self.mean(i, j)
-        above = np.clip(np.searchsorted(self.x, mean, side="right"), i, j)
-        half = self.s[j] - self.s[above] - mean * (self.n[j] - self.n[above])
-        return np.where(j - i > 1, 2 * np.maximum(half, 0), 0.0)
+        return self.left + self.right + float(self.cost(edges[:-1], edges[1:]).sum())
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """Where one boundary may lie: places, the cells around each, and the larger a of the two."""
+class _Runs:
+    """The runs of which a partition may consist, each from a cell of one boundary to the next's.
 
-    place: Places
-    low: Places
-    high: Places
-    a: Costs
+    Cells are in the order of boundaries, runs too. Any two cells are the same places or have none
+    in common.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """All ends of cells, and for every boundary (rows) those where it may lie."""
-
-    points: Places
-    left: Places  # the end at which each cell starts
-    right: Places
-    mask: Kept
-    low: Int[np.ndarray, "_ _"]
-    high: Int[np.ndarray, "_ _"]
-    a: Float64[np.ndarray, "_ _"]
+    m: Places  # the boundary of each cell
+    i: Places  # its first place
+    j: Places  # its last place
+    p: Places  # the cell where each run starts
+    q: Places  # and where it ends
 
     @classmethod
-    def of(cls, sums: _Sums, starts: Places, stops: Places, kept: Kept) -> "_Grid":
-        points = np.union1d(starts, stops)
-        left, right = np.searchsorted(points, starts), np.searchsorted(points, stops)
-        shape = (len(kept), len(points))
-        mask, a = np.zeros(shape, bool), np.zeros(shape)
-        low, high = np.tile(points, (len(kept), 1)), np.tile(points, (len(kept), 1))
-        aside = np.where(kept, sums.aside(starts, stops), 0)
-        mask[:, left], a[:, left], high[:, left] = kept, aside, np.where(kept, stops, starts)
-        mask[:, right] |= kept
-        a[:, right] = np.maximum(a[:, right], aside)
-        low[:, right] = np.where(kept, starts, stops)
-        return cls(points, left, right, mask, low, high, a)
+    def coarse(cls, sums: _Sums, k: int, first: int) -> "_Runs":
+        """Return all runs between the same cells for every boundary, of much the same √w."""
+        n = len(sums.x)
+        edges, wide = np.array([1, n]), np.ones(1, bool)
+        while wide.any():
+            root = np.sqrt(sums.slack(edges[:-1], edges[1:] - 1))
+            wide = root > root.sum() / first
+            edges = np.sort(np.append(edges, (edges[:-1] + edges[1:])[wide] // 2))
+        each = np.arange(len(edges) - 1)
+        at = 1 + len(each) * np.arange(k)  # of the first cell of every boundary
+        before, after = np.triu_indices(len(each))
+        return cls(
+            np.concatenate([[0], np.repeat(np.arange(1, k), len(each)), [k]]),
+            np.concatenate([[0], np.tile(edges[:-1], k - 1), [n]]),
+            np.concatenate([[0], np.tile(edges[1:] - 1, k - 1), [n]]),
+            np.concatenate([0 * each, np.add.outer(at[:-2], before).ravel(), at[-2] + each]),
+            np.concatenate([1 + each, np.add.outer(at[1:-1], after).ravel(), at[-1] + 0 * each]),
+        )
 
-    def rows(self, n: int, same: bool) -> list[_Row]:
-        """Return the places of every boundary, both ends too; one object where all are the same."""
-        first, last = (_Row(p, p, p, np.zeros(1)) for p in (np.array([0]), np.array([n])))
-        if same:
-            inner = [_Row(self.points, self.low[0], self.high[0], self.a[0])] * len(self.mask)
-        else:
-            at = [np.flatnonzero(row) for row in self.mask]
-            inner = [
-                _Row(self.points[j], self.low[m, j], self.high[m, j], self.a[m, j])
-                for m, j in enumerate(at)
-            ]
-        return [first, *inner, last]
+    def least(self, c: Costs, left: float, right: float) -> tuple[Costs, Costs]:
+        """D at every cell, equation 2, and what the runs behind the cell cost at least."""
+        ahead, behind = np.full((2, len(self.m)), np.inf)
+        ahead[0], behind[-1] = left, right
+        ends = np.searchsorted(self.m[self.p], np.arange(self.m[-1] + 1))
+        steps = [(self.p[a:b], self.q[a:b], c[a:b]) for a, b in itertools.pairwise(ends)]
+        for p, q, cost in steps:
+            np.minimum.at(ahead, q, ahead[p] + cost)
+        for p, q, cost in reversed(steps):
+            np.minimum.at(behind, p, behind[q] + cost)
+        return ahead, behind
+
+    def walk(self, best: Bool[np.ndarray, "_"]) -> Places:
+        """Follow the best runs from the last cell to the first: a place in each."""
+        before = np.zeros(len(self.m), np.int64)
+        before[self.q[best]] = self.p[best]
+        path = [len(before) - 1]
+        while path[-1]:
+            path.append(int(before[path[-1]]))
+        return (self.i + self.j)[path[::-1]] // 2
+
+    def cut(self, kept: Bool[np.ndarray, "_"], w: Costs, later: int) -> "_Runs":
+        """Cut the cells of the kept runs: into a few, or only the wide ones if runs are many."""
+        p, q = self.p[kept], self.q[kept]
+        used = np.zeros(len(self.m), bool)
+        used[p] = used[q] = True
+        size = self.j - self.i + 1
+        few = math.isqrt(later // len(p))
+        parts = np.maximum(few, 2) if few else np.where(w >= w[used].mean(), 2, 1)
+        parts = np.where(used, np.minimum(parts, size), 0)
+        start = np.cumsum(parts) - parts
+        cell, part = _expand(np.arange(len(size)), 0 * parts, parts)
+        run, p = _expand(p, start, parts)
+        also, q = _expand(q[run], start, parts)
+        i, size, parts = self.i[cell], size[cell], parts[cell]
+        j = i + (part + 1) * size // parts - 1
+        return _Runs(self.m[cell], i + part * size // parts, j, p[also], q)
 
 
-def _tables(sums: _Sums, rows: list[_Row]) -> list[Float64[np.ndarray, "_ _"]]:
-    """Return c(i, j) less the most of (4) that run i … j can have; infinite where j is before i."""
-    tables: list[np.ndarray] = []
-    for m, (i, j) in enumerate(itertools.pairwise(rows)):
-        if m > 1 and rows[m - 1] is i and i is j:
-            tables.append(tables[-1])
-            continue
-        apart = bool(i.high[-1] < j.low[0])  # no run can be empty
-        c = sums.costs(i.place, j.place, apart)
-        if i.a.any():
-            most = sums.means(i.high, j.high, apart)
-            if not apart:
-                np.copyto(most, sums.x[j.high - 1][:, None], where=i.high >= j.high[:, None])
-            most *= i.a
-            c -= most  # (4)
-        if j.a.any():
-            least = sums.means(i.low, j.low, apart)
-            if not apart:
-                np.copyto(least, sums.x[i.low], where=i.low >= j.low[:, None])
-            least *= j.a[:, None]
-            c += least  # (4)
-        if not apart:
-            c[i.place > j.place[:, None]] = np.inf
-        tables.append(c)
-    return tables
+def _expand(cells: Places, start: Places, count: Places) -> tuple[Places, Places]:
+    """Replace each cell by its numbers start … start + count − 1: where it stood, and these."""
+    many = count[cells]
+    entry = np.repeat(np.arange(len(cells)), many)
+    return entry, np.arange(len(entry)) + np.repeat(start[cells] - np.cumsum(many) + many, many)
 
 
-def _forward(tables: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """D_m at the places of every boundary, and which place before it is best, equation 2."""
-    costs, choices = [np.zeros(1)], []
-    for table in tables:
-        total = table + costs[-1]
-        choice = total.argmin(axis=1)
-        costs.append(total[np.arange(len(total)), choice])
+def _divide(sums: _Sums, runs: _Runs) -> Places:
+    """Equation 2 over all places of all cells: slower, but O(k n log n) whatever the data."""
+    cell, place = _expand(np.arange(len(runs.m)), runs.i, runs.j - runs.i + 1)
+    places = np.split(place, np.flatnonzero(np.diff(runs.m[cell])) + 1)
+    cost, choices = np.array([sums.left]), []
+    for before, here in itertools.pairwise(places):
+        cost, choice = _monotone(sums, cost, before, here)
         choices.append(choice)
-    return costs, choices
-
-
-def _backward(tables: list[np.ndarray]) -> list[np.ndarray]:
-    """Return what the runs behind every place cost at least."""
-    costs = [np.zeros(1)]
-    for table in reversed(tables):
-        costs.append((table + costs[-1][:, None]).min(axis=0))
-    return costs[::-1]
-
-
-def _walk(places: list[np.ndarray], choices: list[np.ndarray]) -> np.ndarray:
-    """Follow the choices from the last boundary to the first."""
-    found, at = [int(places[-1][0])], 0
+    at, found = 0, [len(sums.x)]
     for before, choice in zip(reversed(places[:-1]), reversed(choices), strict=True):
         at = int(choice[at])
         found.append(int(before[at]))
     return np.array(found[::-1])
-
-
-def _refine(
-    sums: _Sums, starts: Places, stops: Places, kept: Kept, later: int
-) -> tuple[Places, Places, Kept]:
-    """Drop the cells that no boundary needs and cut the others finer."""
-    used = kept.any(axis=0)
-    starts, stops, kept = starts[used], stops[used], kept[:, used]
-    pieces = max(2, later // int(kept.sum(axis=1).max()))
-    share = np.arange(pieces + 1) / pieces
-    s = sums.spread
-    inner = np.searchsorted(s, s[starts][:, None] + (s[stops] - s[starts])[:, None] * share)
-    inner[:, pieces // 2] = (starts + stops) // 2  # sure to cut, whatever the spread says
-    inner[:, 0], inner[:, -1] = starts, stops
-    inner = np.sort(np.clip(inner, starts[:, None], stops[:, None]), axis=1)
-    a, b = inner[:, :-1].ravel(), inner[:, 1:].ravel()
-    real = b > a
-    return a[real], b[real], np.repeat(kept, pieces, axis=1)[:, real]
-
-
-def _divide(sums: _Sums, starts: Places, stops: Places, kept: Kept) -> np.ndarray:
-    """Equation 2 over all places of all kept cells: slower, but O(k n log n) whatever the data."""
-    places = [np.array([0])]
-    for row in kept:
-        cells = [np.arange(i, j + 1) for i, j in zip(starts[row], stops[row], strict=True)]
-        places.append(np.unique(np.concatenate(cells)))
-    places.append(np.array([len(sums.x)]))
-    cost, choices = np.zeros(1), []
-    for before, here in itertools.pairwise(places):
-        cost, choice = _monotone(sums, cost, before, here)
-        choices.append(choice)
-    return _walk(places, choices)
 
 
 def _monotone(
@@ -324,7 +258,7 @@ def _monotone(
     """Divide and conquer: the best place before j never moves left when j moves right."""
     best = np.full(len(here), np.inf)
     choice = np.zeros(len(here), np.int64)
-    last = np.searchsorted(before, here, side="right") - 1  # no run ends before it begins
+    last = np.searchsorted(before, here) - 1  # no run is empty
     known = np.zeros(len(here) + 2, np.int64)  # choices at both ends as well
     known[-1] = len(before) - 1
     stride = 1 << (len(here)).bit_length()
@@ -338,7 +272,7 @@ def _monotone(
         i = np.arange(length.sum()) - np.repeat(first - low, length)
         row = np.repeat(j - 1, length)
         value = cost[i] + sums.cost(before[i], here[row])
-        value[before[i] > here[row]] = np.inf
+        value[before[i] >= here[row]] = np.inf
         least = np.minimum.reduceat(value, first)
         hit = np.flatnonzero(value == np.repeat(least, length))[::-1]
         choice[row[hit]] = i[hit]  # reversed: of equals the first is written last

@@ -69,8 +69,8 @@ def test_no_partition_is_better(x, bits) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("first", "later"), [(2, 2), (7, 3), (40, 16), (10**6, 1)])
-@pytest.mark.parametrize("most", [30, 4096])
+@pytest.mark.parametrize(("first", "later"), [(2, 2), (7, 300), (40, 10**4), (10**6, 1)])
+@pytest.mark.parametrize("most", [3000, 10**6])
 def test_coarse_to_fine_finds_what_all_places_at_once_find(
     kind, first, later, most, monkeypatch
 ) -> None:
@@ -87,6 +87,48 @@ def test_coarse_to_fine_finds_what_all_places_at_once_find(
             assert (np.diff(found) > 0).all()
             a, b = (run_error(values, counts, edges) for edges in (all_at_once, found))
             assert b == pytest.approx(a, rel=1e-9, abs=2 * slack(x))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_many_runs_and_few_values_are_no_exception(kind, monkeypatch) -> None:
+    x = KINDS[kind](np.random.default_rng(9), 200).astype(np.float32).astype(np.float64)
+    values, counts = np.unique(x, return_counts=True)
+    for k in (2, len(values) // 3, len(values) // 2, len(values) - 2, len(values) - 1):
+        found = partition.boundaries(values, counts, k)
+        with monkeypatch.context() as patch:
+            patch.setattr(partition, "_MOST", 0)
+            all_at_once = partition.boundaries(values, counts, k)
+        assert (np.diff(found) > 0).all()
+        assert (np.diff(all_at_once) > 0).all()
+        a, b = (run_error(values, counts, edges) for edges in (all_at_once, found))
+        assert b == pytest.approx(a, rel=1e-9, abs=2 * slack(x))
+
+
+def test_no_run_is_empty_where_errors_drown_in_rounding() -> None:
+    rng = np.random.default_rng(1)
+    values = np.sort(rng.normal(size=90) + 1e7 * (np.arange(90) % 2))
+    for k in range(80, 90):
+        found = partition.boundaries(values, np.ones(90, int), k)
+        assert (np.diff(found) > 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_cell_of_the_best_partition_promises_more_than_it_leaves(kind) -> None:
+    for seed, k in itertools.product(range(4), (2, 3, 5, 8)):
+        rng = np.random.default_rng(seed)
+        x = KINDS[kind](rng, 300).astype(np.float32).astype(np.float64)
+        values, counts = np.unique(x, return_counts=True)
+        counts *= rng.integers(1, 50, len(counts)) ** 2
+        best = partition.boundaries(values, counts, k)
+        error = run_error(values, counts, best)
+        sums = partition._Sums.of(values, counts)
+        for first in (1, 2, 4, 8, 16, 32):
+            runs = partition._Runs.coarse(sums, k, first)
+            c = sums.bound(runs, sums.slack(runs.i, runs.j))
+            ahead, behind = runs.least(c, sums.left, sums.right)
+            here = (runs.i <= best[runs.m]) & (best[runs.m] <= runs.j)
+            assert here.sum() == k + 1
+            assert (ahead + behind)[here].max() <= error + 1e-12 * (sums.left + sums.right)
 
 
 def test_as_many_runs_as_numbers_are_one_number_each() -> None:
