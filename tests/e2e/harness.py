@@ -193,14 +193,22 @@ class App:
         """Return the pixels of a figure, as a PNG."""
         return self.root.locator("img.qlab-figure, .qlab-figure img").nth(index).screenshot()
 
-    def settle(self, rest: float = 0.5, seconds: float = 60) -> None:
+    def settle(self, rest: float = 0.5, seconds: float = 60, snapshot: str = SNAPSHOT) -> None:
         """Wait until the kernel did all it was told and nothing on the page changed for a while."""
         seen, since, end = "", time.monotonic(), time.monotonic() + seconds
         while time.monotonic() - since < rest:
             assert time.monotonic() < end, f"not at rest within {seconds:g} s"
-            if (now := self.page.evaluate(SNAPSHOT)) != seen or self.waiting:
+            if (now := self.page.evaluate(snapshot)) != seen or self.waiting:
                 seen, since = now, time.monotonic()
             self.page.wait_for_timeout(50)
+
+    def measured(self, name: str = "accuracy") -> float:
+        """Return a share, once it was measured on all test images for what the hand left."""
+        self.settle(rest=0.2, snapshot="''")
+        until(lambda: self.output(name).get("n") == "10000", 60, "all images are measured")
+        shown = self.output(name)
+        assert (shown["source"], shown["n"]) == ("measured", "10000")
+        return float(shown["value"])
 
     def drag(self, trait: str, fraction: float, steps: int = 12) -> None:
         """Drag a slider with the mouse to a fraction of its length."""

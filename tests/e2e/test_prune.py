@@ -6,19 +6,13 @@ import pytest
 
 from qlab import data, metrics, networks, pruning
 from tests.e2e.conftest import Visit
-from tests.e2e.harness import App, Server, until
-
-
-def measured(app: App) -> float:
-    """The accuracy, once it was measured on all test images."""
-    until(lambda: app.output("accuracy").get("n") == "10000", 60, "all images are measured")
-    return app.value("accuracy")
+from tests.e2e.harness import Server, until
 
 
 def test_after_a_drag_the_page_shows_the_librarys_accuracy(visit: Visit) -> None:
     app = visit("prune", "sparsity=0.5&scope=global")
     app.drag("sparsity", 0.9)
-    accuracy = measured(app)
+    accuracy = app.measured()
     app.settle(rest=1)  # then the address holds the state
     sparsity = float(parse_qs(urlsplit(app.page.url).query)["sparsity"][0])
     assert sparsity > 0.8
@@ -45,11 +39,11 @@ def test_every_fine_tuning_asked_for_without_pruning_is_refused_in_a_sentence(
 @pytest.mark.timeout(180)
 def test_fine_tuning_brings_back_what_pruning_took(visit: Visit) -> None:
     app = visit("prune", "sparsity=0.95&epochs=1")
-    before = measured(app)
+    before = app.measured()
     app.click("start")
     told = app.page.locator(".qlab-progress")
     until(lambda: told.inner_text().startswith("Done."), 150, "fine-tuned")
     until(lambda: app.control("base").locator("select").is_enabled(), what="it can be chosen")
     app.choose("base", "Fine-tuned here")
-    until(lambda: measured(app) > before + 0.02, 60, "the accuracy is back")
+    until(lambda: app.measured() > before + 0.02, 60, "the accuracy is back")
     app.is_clean()

@@ -6,14 +6,7 @@ import pytest
 
 from qlab import core, data, metrics, networks, ptq, ranges
 from tests.e2e.conftest import Visit
-from tests.e2e.harness import App, until
-
-
-def measured(app: App) -> float:
-    """The accuracy, once it was measured on all test images."""
-    until(lambda: app.output("accuracy").get("n") == "10000", 60, "all images are measured")
-    assert app.output("accuracy")["source"] == "measured"
-    return app.value("accuracy")
+from tests.e2e.harness import until
 
 
 def test_after_a_drag_the_page_shows_the_librarys_accuracy_with_its_interval(visit: Visit) -> None:
@@ -24,7 +17,7 @@ def test_after_a_drag_the_page_shows_the_librarys_accuracy_with_its_interval(vis
     spec = core.QuantSpec(bits=bits, granularity=core.PerAxis(0))
     small = networks.quantize_weights(networks.load("lenet_300_100"), spec, ranges.mse)
     expected = metrics.accuracy(small.network, data.load("mnist").test)
-    assert measured(app) == pytest.approx(expected.value, abs=1e-9)
+    assert app.measured() == pytest.approx(expected.value, abs=1e-9)
     shown = app.output("accuracy")
     assert float(shown["low"]) == pytest.approx(expected.low, abs=1e-9)
     assert float(shown["high"]) == pytest.approx(expected.high, abs=1e-9)
@@ -34,7 +27,7 @@ def test_after_a_drag_the_page_shows_the_librarys_accuracy_with_its_interval(vis
 
 def test_an_estimate_is_called_one_and_then_replaced_by_all_images(visit: Visit) -> None:
     app = visit("quantize", "bits=8")
-    measured(app)
+    app.measured()
     app.page.evaluate("""() => {
       window.sources = [];
       new MutationObserver(() => {
@@ -44,7 +37,7 @@ def test_an_estimate_is_called_one_and_then_replaced_by_all_images(visit: Visit)
     }""")
     app.choose("rounding", "Down (floor)")
     until(lambda: app.page.evaluate("window.sources.length") > 0)
-    measured(app)
+    app.measured()
     sources = app.page.evaluate("window.sources")
     assert sources[0][0] == "estimated"
     assert 250 <= sources[0][1] < 10_000
@@ -53,10 +46,10 @@ def test_an_estimate_is_called_one_and_then_replaced_by_all_images(visit: Visit)
 
 def test_fewer_bits_cost_accuracy_and_save_bytes(visit: Visit) -> None:
     app = visit("quantize", "bits=8")
-    at_eight, bytes_at_eight = measured(app), app.value("bytes")
+    at_eight, bytes_at_eight = app.measured(), app.value("bytes")
     app.drag("bits", 0.0)
     until(lambda: app.value("bytes") < bytes_at_eight)
-    assert measured(app) < at_eight
+    assert app.measured() < at_eight
     assert "beyond noise" in app.page.locator(".qlab-readout").first.inner_text()
     app.is_clean()
 
@@ -82,7 +75,7 @@ def test_a_table_and_a_repair_are_computed_beside_a_page_that_stays_alive(visit:
     net, mnist = networks.load("lenet_300_100"), data.load("mnist")
     bits = core.QuantSpec(bits=2)
     small = networks.repair(net, bits, method, mnist.calibration[:256], ["fc2"])
-    assert measured(app) == pytest.approx(metrics.accuracy(small.network, mnist.test).value)
+    assert app.measured() == pytest.approx(metrics.accuracy(small.network, mnist.test).value)
     app.choose("repair", "None")
     app.choose("grid", "Ternary, optimum")
     until(lambda: not app.control("bits").is_visible(), what="two bits are its own")

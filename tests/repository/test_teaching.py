@@ -51,7 +51,8 @@ def differs(reading: teaching.Reading) -> str | None:
     """Say how a page's number differs from the instrument's; None if it does not.
 
     Another processor adds in another order: a tie between two digits may fall differently, so a
-    share of n images may differ by two of them. What is written is rounded: one of the last digit.
+    share of n images may differ by two of them, and after a repair, whose every choice follows from
+    those before it, by half its interval. What is written is rounded: one of the last digit.
     """
     value = measured(reading.app, reading.query)[reading.name]
     said, _, note = reading.text.partition(", ")
@@ -65,6 +66,8 @@ def differs(reading: teaching.Reading) -> str | None:
     slack = 0.0 if value.form in ("count", "bytes") else 10.0 ** (exponent - decimals)
     if value.form in ("percent", "points") and value.n:
         slack += 200 / value.n
+        if "repair=" in reading.query and value.low is not None and value.high is not None:
+            slack += 50 * (value.high - value.low)
     if abs(a - b) > slack * (1 + 1e-9) or (note and note != value.note):
         return f"{reading}: the instrument says {value.text}, {value.note}"
     return None
