@@ -319,6 +319,6 @@ def test_a_new_state_of_bits_that_fit_is_kept_whatever_comes_with_a_link(quantiz
     assert s.from_query("grid=minifloat&bits=4") == [] and s.bits == 4
     assert s.from_query("grid=xnor") == [] and s.width() == 1
     assert s.from_query("grid=affine&bits=12") == [] and s.width() == 12
-    assert s.from_query("grid=kmeans") == [] and s.bits == 6
+    assert s.from_query("grid=kmeans") == [] and s.bits == 7
     refused = s.from_query("grid=<script>&repair=none")
     assert len(refused) == 1 and refused[0].startswith("grid: one of affine, identity")
