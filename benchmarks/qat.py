@@ -3,9 +3,9 @@
 `python -m benchmarks qat` trains a small table in minutes; `python -m benchmarks qat --minutes 300`
 works on the whole one for so long, then prints what it has. Results and checkpoints lie in
 `build/qat` (`--folder`): started again, it goes on where it stopped, to the same numbers. On many
-cores, start `--part 1/8` to `--part 8/8`, each with one thread, on one folder;
-`--only binary --only twn` trains the rows of those names, one seed of all before the next. Every
-seed's network is chosen on the validation split and measured once on the 10,000 test images.
+cores, start `--part 1/8` to `--part 8/8`, each with one thread, on one folder. `--only binary
+--only twn` trains and shows the rows of those names alone. One seed of all comes before the next.
+Every seed's network is chosen on the validation split and measured once on the 10,000 test images.
 
 Each entry is the error in percent: the mean over seeds, the 95 % interval of that share of 10,000
 images, and each seed's error where there are several.
@@ -96,6 +96,14 @@ def recipes() -> list[Recipe]:
         ),
         Recipe(
             "binary weights and activations",
+            WIDE,
+            "bnn",
+            1,
+            1,
+            {"epochs": 30, "jitter": 1, "lr": 3e-3},
+        ),
+        Recipe(
+            "binary weights and activations",
             WIDER,
             "bnn",
             1,
@@ -129,8 +137,8 @@ def run(
     mnist = data.load("mnist")
     chosen, seeds = (quick(), SEEDS[:1]) if minutes is None else (recipes(), SEEDS)
     end = time.monotonic() + 60 * (minutes or 60)
-    named = [recipe for recipe in chosen if not only or any(name in recipe.row for name in only)]
-    work = [(recipe, seed) for seed in seeds for recipe in named]  # one seed of all first
+    chosen = [recipe for recipe in chosen if not only or any(name in recipe.row for name in only)]
+    work = [(recipe, seed) for seed in seeds for recipe in chosen]  # one seed of all first
     for recipe, seed in work[part - 1 :: parts]:
         if time.monotonic() < end and _kept(folder, recipe, seed) is None:
             _train(recipe, seed, mnist, folder, end)
@@ -143,7 +151,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="train the whole table for so long")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of results and checkpoints")
     parser.add_argument("--part", default="1/1", help="K/N: each N-th training, from the K-th")
-    parser.add_argument("--only", action="append", default=[], help="train rows of this name")
+    parser.add_argument("--only", action="append", default=[], help="rows of this name")
     given = parser.parse_args()
     part, _, parts = given.part.partition("/")
     if not (part.isdecimal() and parts.isdecimal() and 1 <= int(part) <= int(parts)):
