@@ -80,7 +80,6 @@ def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: in
     c.Voila.log_level = "ERROR"
     c.Voila.kernel_websocket_connection_class = Connection
     c.Voila.tornado_settings = {
-        "ws_ping_timeout": 30_000,  # not longer than the interval
         "static_immutable_cache": ["/voila/labextensions/"],  # these names hold a hash
     }
     c.VoilaConfiguration.template = "qlab"
@@ -216,7 +215,9 @@ def serve(
         LOOPBACK if ip in EVERYWHERE else ip
     )  # where kernels ask for a link
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
-    logging.getLogger("tornado.general").setLevel(logging.ERROR)  # a page left in mid-message
+    # no news: a page that left in mid-message; that Jupyter, which pings every 30 s, waits for three
+    # answers (with one, as tornado proposes, every ping could part a page from its kernel)
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     if possible():
         Original(environment())  # gets ready while the server does
     config = configuration(folder, **settings)

@@ -3,8 +3,10 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jupyter_server.base.websocket import WebSocketMixin
 
 from qlab.live.kernels import Connection, Kernels
 from qlab.live.server import SHARE, configuration
@@ -75,3 +77,10 @@ def test_names_that_hold_a_hash_are_not_asked_for_again() -> None:
 
 def test_the_template_extends_lab() -> None:
     assert json.loads((TEMPLATE / "conf.json").read_text())["base_template"] == "lab"
+
+
+def test_a_page_that_answers_every_ping_is_never_taken_for_gone(tmp_path: Path) -> None:
+    """An answer is as old as the interval when the next ping is sent: that is not too old."""
+    page: Any = WebSocketMixin()
+    page.settings = dict(configuration(tmp_path).Voila.tornado_settings)
+    assert page.ping_timeout >= 2 * page.ping_interval > 0
