@@ -215,8 +215,8 @@ def serve(
         LOOPBACK if ip in EVERYWHERE else ip
     )  # where kernels ask for a link
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(SHARE), search]))
-    # no news: a page that left in mid-message; that Jupyter, which pings every 30 s, waits for three
-    # answers (with one, as tornado proposes, every ping could part a page from its kernel)
+    # no news: a page that left in mid-message; that Jupyter, which pings every 30 s, waits for
+    # three answers (with one, as tornado proposes, a ping could part a page from its kernel)
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
     if possible():
         Original(environment())  # gets ready while the server does
