@@ -50,8 +50,8 @@ def computed(W: np.ndarray, kind: str, bits: int) -> np.ndarray:
 
     Examples
     --------
-    >>> computed(np.array([0.0, 1.0, 10.0, 11.0, 12.0, 20.0], np.float32), "kmeans", 2).tolist()
-    [0.5, 10.0, 11.5, 20.0]
+    >>> computed(np.array([0.0, 1.0, 10.0, 11.0, 12.5, 20.0], np.float32), "kmeans", 2).tolist()
+    [0.5, 10.5, 12.5, 20.0]
     """
     if kind == "kmeans":
         return codebooks.kmeans(W, bits=bits).levels
