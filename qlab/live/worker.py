@@ -77,9 +77,7 @@ class Worker:
         """Start as after any touch, whatever was held: the page is there."""
         with self.lock:
             self.touch()
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self._unset()
             self._wake()
 
     def plan(self, tasks: Iterable[Task], at_once: Task | None = None) -> None:
@@ -94,7 +92,7 @@ class Worker:
             for task in dropped:
                 if task is not None and inspect.getgeneratorstate(task) != inspect.GEN_RUNNING:
                     task.close()  # one that plans anew from inside itself ends by returning
-            self._wake()
+            self._wake(sooner=at_once is not None)
 
     def hurry(self, done: Callable[[], bool]) -> None:
         """Go on with the task of at once until something is done, or it ends."""
@@ -123,18 +121,22 @@ class Worker:
     def stop(self) -> None:
         """Drop all tasks and the timer."""
         self.plan(())
+        self._unset()
+
+    def _unset(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _wake(self) -> None:
+    def _wake(self, sooner: bool = False) -> None:
         waits = self._timer is not None and self._loop is not None and not self._loop.is_closed()
-        if waits or self.idle:
+        if self.idle or (waits and not sooner):
             return
         try:
             self._loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # no loop runs: flush() will do it
+        self._unset()  # it may wait until the hand has rested
         self._timer = self._loop.call_later(self._wait(), self._slice)
 
     def _wait(self) -> float:

@@ -110,6 +110,7 @@ def test_one_task_does_not_wait_for_the_hand_to_rest_and_lets_messages_pass():
         seen, worker = [], Worker()
         worker.touch()
         start, ticks = time.perf_counter(), 0
+        worker.plan([steps(1, seen, "never")])  # waits for the hand to rest
         worker.plan([steps(1, seen, "idle")], steps(5, seen, "at once"))
         while len(seen) < 5:
             await asyncio.sleep(0)
