@@ -67,12 +67,8 @@ class Training(Corner):
         Seeds of the grid, which a new student must not have.
     on_own
         Called with each student that was trained to a measured end.
-    on_error
-        Called with an exception.
-    on_words
-        Called with what the live curve shows, in words.
-    command
-        Another program, for tests.
+    on_error, on_words, command
+        As of `Corner`.
     """
 
     def __init__(

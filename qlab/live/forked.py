@@ -1,9 +1,10 @@
 """Kernels that start at once: copies of one process that has imported everything.
 
-Starting Python and importing IPython, NumPy, matplotlib and qlab takes over a second and 80 MB,
-the same for every page. So the server keeps one process, the original, that does this once and
-then waits. For each page it forks: the copy is there in milliseconds, and shares with all others
-the memory that it does not change, the data and networks of the zoo among it.
+Starting Python and importing IPython, NumPy, matplotlib and qlab takes longer than anything else on
+the way to a page, and most of a kernel's memory, the same for every page. So the server keeps one
+process, the original, that does this once and then waits. For each page it forks: the copy is there
+at once, and shares with all others the memory that it does not change, the data and networks of the
+zoo among it. ``python -m benchmarks startup`` measures both.
 
 Only Linux can do this safely (macOS' libraries do not survive a fork; Windows has none). Elsewhere,
 and should the original ever be gone, kernels start one by one as Jupyter's own do.

@@ -1,7 +1,7 @@
 """Tables that take too long for a moving hand: k-means of the layers that Grids offers.
 
-Exact k-means of 235,200 weights into 64 levels takes seconds, Lloyd's iterations from an unlucky
-start about one. Both depend on the weights alone, so they are computed ahead and kept in a file
+Exact k-means into many levels takes longer than a hand waits, Lloyd's iterations from an unlucky
+start longer still. Both depend on the weights alone, so they are computed ahead and kept in a file
 beside this one. Other weights than those of the file (a zoo trained anew) are clustered when they
 are asked for: slower, never wrong. To write the file again:
 

@@ -28,12 +28,8 @@ class Training(Corner):
         Gives network, recipe and the seeds that are taken.
     on_own
         Called with each network that was trained to a measured end.
-    on_error
-        Called with an exception.
-    on_words
-        Called with what the live curve shows, in words.
-    command
-        Another program, for tests.
+    on_error, on_words, command
+        As of `Corner`.
     """
 
     def __init__(
