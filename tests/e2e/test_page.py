@@ -172,7 +172,7 @@ def test_ctrl_c_while_kernels_warm_up_ends_all_at_once_and_in_silence(
     started = server.kernels().values()
     assert server.stop() == 0
     ready, took = server.text().splitlines()
-    assert ready.startswith(READY) and float(took) < 1
+    assert ready.startswith(READY) and float(took) < 3  # 0.05; waiting for kernels took 3 to 6
     assert not [k for k in started if k.is_running() and k.status() != psutil.STATUS_ZOMBIE]
 
 

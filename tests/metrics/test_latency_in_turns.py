@@ -1,4 +1,6 @@
 import time
+from dataclasses import astuple
+from functools import partial
 
 import pytest
 
@@ -13,16 +15,19 @@ def finished(turns):
             return end.value
 
 
-def test_the_calls_take_turns_and_the_first_round_is_not_counted():
-    called = []
-    pace = iter([0.02, 0.0, 0.0])
-    calls = {
-        "a": lambda: called.append("a") or time.sleep(next(pace)),
-        "b": lambda: called.append("b"),
-    }
-    found = finished(latency_in_turns(calls, repeats=2))
+def test_the_calls_take_turns_and_the_first_round_is_not_counted(monkeypatch):
+    now, called = [0.0], []
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    seconds = {"a": iter([9.0, 3.0, 1.0]), "b": iter([7.0, 5.0, 5.0])}
+
+    def taking(name):
+        called.append(name)
+        now[0] += next(seconds[name])
+
+    found = finished(latency_in_turns({n: partial(taking, n) for n in "ab"}, repeats=2))
     assert called == list("ababab")
-    assert found["a"].high < 0.02 and found["a"].n == found["b"].n == 2
+    assert astuple(found["a"]) == pytest.approx((2.0, 1.1, 2.9, 2))
+    assert astuple(found["b"]) == pytest.approx((5.0, 5.0, 5.0, 2))
 
 
 def test_it_hands_over_after_every_call():
