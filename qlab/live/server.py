@@ -4,6 +4,7 @@ What differs from a stock Voila, and why:
 
 - Kernels are those of `qlab.live.kernels`; for each app of `WARM` one waits, its notebook run.
 - The front page is drawn without a kernel: a look at it costs no memory.
+- No other program can take a kernel's place (on Linux), whoever else looks for free ports.
 - A busy port is refused, and the address is told only once it answers.
 - A link can change neither template nor theme (one runs scripts, the other hangs a kernel).
 - No request leaves the host; no page lists the server's files; no traceback reaches a page.
@@ -15,6 +16,8 @@ import os
 import shutil
 import signal
 import socket
+import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,6 +45,7 @@ __all__ = ["EXTENSIONS", "Apps", "configuration", "serve"]
 SHARE = Path(__file__).parent / "share"  # holds voila/templates/qlab
 FRONT = "index.ipynb"
 WARM = ("quantize", "prune", "distill")  # what a newcomer opens first; a kernel is 100 MB
+LONGEST_SOCKET = 107  # characters of the path of a Unix socket
 LOOPBACK, EVERYWHERE = "127.0.0.1", ("", "0.0.0.0", "::")
 EXTENSIONS = [
     "@voila-dashboards/widgets-manager8",
@@ -97,9 +101,26 @@ def configuration(folder: Path, *, preheat: int = 1, idle: int = 7200, limit: in
     c.Kernels.cull_idle_timeout = idle
     c.Kernels.cull_interval = 60
     c.Kernels.cull_connected = True
+    c.KernelManager.transport = transport()
     c.KernelRestarter.restart_limit = 0  # a kernel that died stays dead; its page says so
     c.KernelRestarter.time_to_dead = 1.0  # seconds until that is noticed
     return c
+
+
+def transport() -> str:
+    """Name the way to the kernels: files if this system can, else ports.
+
+    A free port is looked for before the kernel that listens at it is there. Whoever takes it in
+    between, a browser for instance, ends that kernel and its page stays empty. The files lie in a
+    folder that only this user may enter.
+
+    Returns
+    -------
+    str
+        "ipc" or "tcp".
+    """
+    folder = len(tempfile.gettempdir())  # Voila's, the file's and the socket's name take 65 more
+    return "ipc" if sys.platform == "linux" and folder + 65 <= LONGEST_SOCKET else "tcp"
 
 
 class Page(TornadoVoilaHandler):

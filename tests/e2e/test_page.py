@@ -1,6 +1,8 @@
 """What every page does, whatever instrument it holds: seen on the probe and the front page."""
 
+import json
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -241,3 +243,14 @@ def test_a_kernel_of_a_page_runs_without_torch(probe: Visit, probe_server: Serve
     maps = Path(f"/proc/{probe_server.kernels()[app.kernel].pid}/maps").read_text()
     assert "numpy" in maps or "zmq" in maps
     assert "torch" not in maps
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kernels listen at ports")
+def test_a_kernel_listens_where_no_other_program_can_take_its_place(
+    probe: Visit, probe_server: Server
+) -> None:
+    app = probe("probe")
+    command = probe_server.kernels()[app.kernel].cmdline()
+    place = Path(command[command.index("-f") + 1])
+    assert json.loads(place.read_text())["transport"] == "ipc"
+    assert place.parent.stat().st_mode & 0o77 == 0  # nor can any other user come near

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,18 @@ def test_kernels_are_bounded_and_a_dead_one_is_not_restarted() -> None:
 def test_a_kernel_waits_for_the_first_three_apps_alone(path: str, waits: bool) -> None:
     (pattern,) = configuration(Path()).VoilaKernelManager.preheat_denylist
     assert (re.match(pattern, path) is None) == waits
+
+
+def test_kernels_listen_at_files_unless_their_names_are_too_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    for folder, by in (("/tmp", "ipc"), ("/" + 41 * "x", "ipc"), ("/" + 42 * "x", "tcp")):
+        monkeypatch.setattr(tempfile, "gettempdir", lambda folder=folder: folder)
+        assert configuration(Path()).KernelManager.transport == by
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: "/tmp")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert configuration(Path()).KernelManager.transport == "tcp"
 
 
 def test_the_template_names_no_other_host() -> None:
