@@ -165,14 +165,20 @@ def _merged(codes: Integer[np.ndarray, " n"], bits: int, signed: bool) -> UInt8[
 
 
 def _closed(pairs: UInt[np.ndarray, " n"], lane: int, width: int) -> UInt[np.ndarray, " n"]:
-    """Close up two codes of ``width`` bits, the first in the low lane: first · 2^width + second."""
+    """Close up two codes of ``width`` bits, the first in the low lane, where they are.
+
+    What they become is first · 2^width + second.
+    """
     kind = pairs.dtype.type
     if width <= lane // 2:  # one product leaves nothing that the shift keeps
-        return (pairs * kind((1 << (lane + width)) + 1)) >> kind(lane)
-    y = pairs << kind(width)
-    y &= kind((1 << 2 * width) - 1)
-    y |= pairs >> kind(lane)
-    return y
+        pairs *= kind((1 << (lane + width)) + 1)
+        pairs >>= kind(lane)
+        return pairs
+    second = pairs >> kind(lane)
+    pairs <<= kind(width)
+    pairs &= kind((1 << 2 * width) - 1)
+    pairs |= second
+    return pairs
 
 
 def _limits(function: str, bits: int, signed: bool) -> tuple[int, int]:
