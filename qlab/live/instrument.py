@@ -339,15 +339,18 @@ class Instrument(ipw.VBox):
             yield from self._prepare(s.copy(**{self.in_hand: value}))
 
     def _onward(self, s: Any, before: Any) -> Task:
-        """Compute and draw the next value in the hand's direction, while the page paints."""
-        if self.standing is not None or not isinstance(
-            s.settings().get(self.in_hand), Whole | Real
-        ):
+        """Compute and draw where the hand will be next at its present pace, as the page paints."""
+        hand = s.settings().get(self.in_hand)
+        if self.standing is not None or not isinstance(hand, Whole | Real):
             return
         yield
-        beside, came_from = self.ahead(s)[1:3], getattr(before, self.in_hand)
-        if came_from in beside and len(beside) == 2:
-            onward = s.copy(**{self.in_hand: beside[beside[0] == came_from]})
+        values = sorted(self.ahead(s))
+        now, came_from = getattr(s, self.in_hand), getattr(before, self.in_hand)
+        if now == came_from or not {now, came_from} <= set(values):
+            return
+        place = 2 * values.index(now) - values.index(came_from)
+        if 0 <= place < len(values):
+            onward = s.copy(**{self.in_hand: values[place]})
             self._guessed = onward.key()
             with suppress(Exception):  # it is told once the hand asks for that value
                 yield from self._prepare(onward)

@@ -99,6 +99,19 @@ def test_the_next_value_in_the_hands_direction_is_ready_while_the_page_paints(lo
     assert len(frames) == 3  # drawn before, too
 
 
+def test_a_hand_in_a_hurry_finds_the_value_that_lies_as_far_on(looked_at):
+    toy = looked_at
+    send(toy, "power", 5)  # from 2: the slider ends before the next
+    toy.worker.hurry(lambda: False)
+    send(toy, "power", 3)
+    computed = toy.computed
+    toy.worker.hurry(lambda: False)
+    assert toy.computed == computed + 1
+    send(toy, "power", 1)
+    assert toy.computed == computed + 1
+    assert_shown(toy)
+
+
 def test_what_is_under_way_for_the_next_value_is_finished_not_begun_anew(looked_at):
     toy = looked_at
     send(toy, "power", 3)
