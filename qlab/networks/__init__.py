@@ -42,6 +42,7 @@ from qlab.networks.criteria import (
 from qlab.networks.dynamic import DynamicQuantize, dynamic_ranges, quantize_dynamically
 from qlab.networks.equalizing import equalize
 from qlab.networks.files import read, save
+from qlab.networks.folding import fold_awq, fold_smoothquant
 from qlab.networks.hessian import Trace, hessian_sensitivity, last_layer_trace
 from qlab.networks.integer import Counts, IntegerNetwork
 from qlab.networks.integer_layers import IntegerLayer, LayerRun
@@ -141,6 +142,8 @@ __all__ = [
     "fake_quantize_inputs",
     "fewest_bytes",
     "fixed_point",
+    "fold_awq",
+    "fold_smoothquant",
     "follow",
     "front",
     "greedy",

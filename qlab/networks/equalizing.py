@@ -40,7 +40,7 @@ def equalize(net: Network) -> Network:
     >>> np.allclose(rows, columns, rtol=0.01)
     True
     """
-    pairs = list(_pairs(net))
+    pairs = neighbours(net)
     for _ in range(MOST_TURNS):
         moved = 0.0
         for first, second in pairs:
@@ -53,8 +53,23 @@ def equalize(net: Network) -> Network:
     return net
 
 
-def _pairs(net: Network) -> list[tuple[str, str]]:
-    """Name the neighbours that positive factors can be moved between."""
+def neighbours(net: Network) -> list[tuple[str, str]]:
+    """Name the pairs of layers that positive factors can be moved between.
+
+    Each output channel of the first feeds one input of the second, or, where an image was
+    flattened between them, as many neighbouring inputs as the image has pixels.
+
+    Parameters
+    ----------
+    net
+        Any network.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> neighbours(build("lenet_5", np.random.default_rng(0)))
+    [('conv1', 'conv2'), ('conv2', 'fc1'), ('fc1', 'fc2')]
+    """
     found, before = [], None
     for layer in net.layers:
         if isinstance(layer, WEIGHTED):

@@ -5,7 +5,9 @@
     Δb_k ← Δb_k + W_k (E[x_k of the network given] − E[X_k])                          (3)
 
 (3) only where the method corrects the bias: the mean of each output is then what it was in the
-network given, and no error of the mean is handed on. In (1) and (2) a layer can make up for what
+network given, and no error of the mean is handed on. Factors of inputs (SmoothQuant, AWQ) stay with
+the layer: the one before is quantized already. To let it take them over, fold before quantizing:
+`qlab.networks.fold_smoothquant`, `fold_awq`. In (1) and (2) a layer can make up for what
 the layers before it could not. A convolution multiplies its weights with every window of the image:
 each window is a row of X, the kernel flattened a row of W.
 

@@ -3,7 +3,8 @@
 Every method of ``METHODS`` is f(W, X, spec, …) -> Repaired: W the weights of a layer, (out, in),
 X the inputs that it meets, (n, in). ``qlab.networks.repair`` applies one to a whole network. Two of
 them look at the weights alone: ``METHODS`` hands them X and they leave it, so that a menu can offer
-all alike.
+all alike. Two others, SmoothQuant and AWQ, store factors of the inputs; in a network the layer
+before can take them over instead: ``qlab.networks.fold_smoothquant`` and ``fold_awq``.
 """
 
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from qlab.ptq.adaround import RoundingProblem, adaround, rectified_sigmoid, roun
 from qlab.ptq.awq import awq, awq_factors
 from qlab.ptq.batch_norm import BatchNorm, fold_batch_norm, reestimate_batch_norm
 from qlab.ptq.bias_correction import bias_correction, bias_shift
-from qlab.ptq.equalization import equalization_scales, equalize
+from qlab.ptq.equalization import equalization_scales, equalize, fold_factors
 from qlab.ptq.gptq import gptq
 from qlab.ptq.hqq import hqq, shrink
 from qlab.ptq.least_squares import least_squares
@@ -62,6 +63,7 @@ __all__ = [
     "equalization_scales",
     "equalize",
     "fold_batch_norm",
+    "fold_factors",
     "gptq",
     "hqq",
     "least_squares",

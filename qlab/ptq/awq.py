@@ -5,7 +5,8 @@
 
 Multiplying the weights of input j by t_j > 1 before rounding, and dividing after, makes their error
 t_j times smaller as long as the scale of the block stays; the other weights of the block pay when
-it does not. Which α balances the two is searched. α = 0 is rounding to nearest.
+it does not. Which α balances the two is searched. α = 0 is rounding to nearest. In a network the
+layer before divides by t: ``qlab.networks.fold_awq``.
 
 Source: Lin et al. 2023, arXiv:2306.00978, section 3.2, equations 4 and 5; the normalization in (1)
 is that of the authors' repository.
@@ -30,6 +31,7 @@ def awq(
     *,
     method: Callable[..., QParams] = ranges.mse,
     candidates: int = 20,
+    channels: int | None = None,
 ) -> Repaired:
     """Scale inputs before rounding, by the exponent that serves the outputs best, equation 2.
 
@@ -45,6 +47,10 @@ def awq(
         Where the range comes from, one of ``qlab.ranges.METHODS``.
     candidates
         n: how many exponents are tried besides 0.
+    channels
+        How many channels of the layer before the inputs come from: in / channels neighbouring
+        inputs belong to one, and share a_j, the mean over all of them, and t_j. None: each input
+        is a channel.
 
     Returns
     -------
@@ -54,8 +60,8 @@ def awq(
     Raises
     ------
     TypeError, ValueError
-        X is not as wide as W, an array is empty or not finite, group_size does not divide
-        in_features.
+        X is not as wide as W, an array is empty or not finite, group_size or channels do not
+        divide in_features.
 
     Notes
     -----
@@ -72,7 +78,13 @@ def awq(
     x = layer_inputs("awq", X, w.shape[1])
     check_spec("awq", spec, w.shape[1])
     n = count("awq", "candidates", candidates)
-    a, H = np.abs(x).mean(axis=0, dtype=np.float64), second_moments(x)
+    c = w.shape[1] if channels is None else count("awq", "channels", channels)
+    if w.shape[1] % c:
+        raise ValueError(
+            f"awq: channels must divide in_features, got {channels=}, in_features={w.shape[1]}."
+        )
+    a = np.abs(x).mean(axis=0, dtype=np.float64).reshape(c, -1).mean(axis=1)
+    a, H = np.repeat(a, w.shape[1] // c), second_moments(x)
     best, least = None, np.inf
     for k in range(n + 1):
         t = awq_factors(a, k / n)  # (1)

@@ -5,8 +5,9 @@
     W1'[i, :] = W1[i, :] / t_i,   b1'_i = b1_i / t_i,   W2'[:, i] = W2[:, i] · t_i       (3)
 
 A rectifier lets positive factors through, max(x, 0)/t = max(x/t, 0), and so does the largest of
-several: the network is the same function. Afterwards both ranges of channel i are √(r1_i r2_i), so
-that one scale a tensor, chosen for the largest channel, serves all of them better.
+several: the network is the same function, whatever t > 0 is. With (2) both ranges of channel i are
+√(r1_i r2_i), so that one scale a tensor, chosen for the largest channel, serves all of them better.
+SmoothQuant and AWQ choose t otherwise and move it alike.
 
 Source: Nagel, van Baalen, Blankevoort and Welling 2019, arXiv:1906.04721, section 4.1, equation 11.
 """
@@ -90,15 +91,77 @@ def equalize(
     ([2.0, 2.0], [0.5, 2.0], [2.0, 2.0])
     """
     w1, w2 = _pair("equalize", W1, W2)
-    b = finite32("equalize", "b1", b1)
-    if b.shape != (len(w1),):
+    b = _each_channel("equalize", "b1", b1, len(w1))
+    return _moved(w1, b, w2, equalization_scales(w1, w2))
+
+
+def fold_factors(
+    W1: Float[np.ndarray, "channels *in1"],
+    b1: Float[np.ndarray, " biases"],
+    W2: Float[np.ndarray, "out in2 *kernel"],
+    t: Float[np.ndarray, " factors"],
+) -> tuple[
+    Float32[np.ndarray, "channels *in1"],
+    Float32[np.ndarray, " biases"],
+    Float32[np.ndarray, "out in2 *kernel"],
+]:
+    """Divide the outputs of one layer by t and multiply the weights of the next, equation 3.
+
+    Parameters
+    ----------
+    W1, b1, W2
+        As for ``equalize``.
+    t
+        One factor for each channel, > 0, wherever it comes from: ``smoothing_factors``,
+        ``awq_factors``.
+
+    Returns
+    -------
+    W1', b1', W2'
+        Of the same function.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As ``equalize``; factors that are not positive and finite, one for each channel.
+
+    Examples
+    --------
+    >>> W1, b1, W2 = np.array([[8.0], [1.0]]), np.array([4.0, 1.0]), np.array([[1.0, 4.0]])
+    >>> [a.ravel().tolist() for a in fold_factors(W1, b1, W2, np.array([4.0, 0.5]))]
+    [[2.0, 2.0], [1.0, 2.0], [4.0, 2.0]]
+    """
+    w1, w2 = _pair("fold_factors", W1, W2)
+    b = _each_channel("fold_factors", "b1", b1, len(w1))
+    factors = _each_channel("fold_factors", "t", t, len(w1))
+    if not (factors > 0).all():
+        raise ValueError(f"fold_factors: t must be positive, got min={factors.min()}.")
+    return _moved(w1, b, w2, factors)
+
+
+def _moved(
+    W1: Float32[np.ndarray, "channels *in1"],
+    b1: Float32[np.ndarray, " channels"],
+    W2: Float32[np.ndarray, "out in2 *kernel"],
+    t: Float32[np.ndarray, " channels"],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Equation 3."""
+    first = W1 / t.reshape((-1,) + (1,) * (W1.ndim - 1))
+    second = W2.reshape(len(W2), len(W1), -1) * t[:, None]  # neighbours share a channel
+    return first, b1 / t, second.reshape(W2.shape)
+
+
+def _each_channel(
+    function: str, name: str, values: object, channels: int
+) -> Float32[np.ndarray, " channels"]:
+    """Return the values as float32, if there is one for each channel."""
+    v = finite32(function, name, values)
+    if v.shape != (channels,):
         raise ValueError(
-            f"equalize: b1 must have one value for each of {len(w1)} channels, got shape={b.shape}."
+            f"{function}: {name} must have one value for each of {channels} channels, "
+            f"got shape={v.shape}."
         )
-    t = equalization_scales(w1, w2)
-    first = w1 / t.reshape((-1,) + (1,) * (w1.ndim - 1))  # (3)
-    second = w2.reshape(len(w2), len(w1), -1) * t[:, None]
-    return first, b / t, second.reshape(w2.shape)
+    return v
 
 
 def _pair(function: str, W1: object, W2: object) -> tuple[np.ndarray, np.ndarray]:

@@ -35,8 +35,8 @@ class Repaired:
     offset
         o, of the compact shape of ``qparams.scale``, in units of W·t; None means 0.
     input_scale
-        t, one for each input, > 0; None means 1. The layer before can absorb it: its outputs
-        divided by t, which a rectifier lets through.
+        t, one for each input, > 0; None means 1. ``fold_factors`` lets the layer before divide
+        its outputs by t, which a rectifier lets through; then nothing needs it.
 
     Examples
     --------

@@ -5,9 +5,10 @@
 
 A few inputs can be a hundred times as large as the others, and one scale for all of X then leaves
 the others no codes. Dividing input j by t_j and multiplying its weights by t_j changes nothing
-before quantization; α says how much of the difficulty moves. The layer before takes 1/t over.
+before quantization; α says how much of the difficulty moves. In a network the layer before takes
+1/t over, and nothing is divided while it runs: ``qlab.networks.fold_smoothquant``.
 
-Source: Xiao et al. 2022, arXiv:2211.10438, equations 3 and 4.
+Source: Xiao et al. 2022, arXiv:2211.10438, section 4, equations 3 and 4.
 """
 
 from collections.abc import Callable
@@ -91,7 +92,8 @@ def smoothquant(
 
     Notes
     -----
-    Weights alone get harder to quantize by this. It pays where X/t is quantized too.
+    Weights alone get harder to quantize by this. It pays where X/t is quantized too. Here
+    no layer before is known, so t stays beside the codes and is counted.
 
     Examples
     --------

@@ -14,6 +14,7 @@ from qlab.ptq import (
     awq_factors,
     equalization_scales,
     equalize,
+    fold_factors,
     hqq,
     least_squares,
     output_error,
@@ -121,6 +122,47 @@ def test_layers_that_do_not_follow_one_another_are_refused(W1, b1, W2) -> None:
         equalize(np.full((3, 2), np.nan), np.ones(3), np.ones((4, 3)))
 
 
+# --- factors folded into the layer before
+
+
+def test_folded_factors_are_the_equation_also_behind_a_flattened_image() -> None:
+    W1 = np.arange(1, 9.0).reshape(2, 1, 2, 2)  # two channels
+    W2 = np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])  # three pixels each
+    first, b, second = fold_factors(W1, np.array([4.0, 6.0]), W2, np.array([4.0, 0.5]))
+    np.testing.assert_array_equal(first.ravel(), [0.25, 0.5, 0.75, 1, 10, 12, 14, 16])
+    np.testing.assert_array_equal(b, [1, 12])
+    np.testing.assert_array_equal(second, [[4, 8, 12, 2, 2.5, 3]])
+    np.testing.assert_array_equal(W1.ravel(), np.arange(1, 9))  # nothing was written into
+    np.testing.assert_array_equal(W2.ravel(), np.arange(1, 7))
+
+
+def test_equalization_folds_its_own_scales() -> None:
+    rng = np.random.default_rng(0)
+    W1, b1, W2 = rng.normal(size=(3, 4)), rng.normal(size=3), rng.normal(size=(5, 6))
+    folded = fold_factors(W1, b1, W2, equalization_scales(W1, W2))
+    for one, other in zip(folded, equalize(W1, b1, W2), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("t", "text"),
+    [
+        (np.ones(2), r"t must have one value for each of 3 channels, got shape=\(2,\)\."),
+        (np.ones(6), r"t must have one value for each of 3 channels, got shape=\(6,\)\."),
+        (np.array([1, 0.0, 1]), r"t must be positive, got min=0\.0\."),
+        (np.array([1, -2.0, 1]), r"t must be positive, got min=-2\.0\."),
+        (np.array([1, np.nan, 1]), r"t must be finite, got 1 NaN or infinite of 3\."),
+    ],
+)
+def test_factors_that_cannot_be_folded_are_refused(t: np.ndarray, text: str) -> None:
+    with pytest.raises(ValueError, match=f"^fold_factors: {text}$"):
+        fold_factors(np.ones((3, 2)), np.ones(3), np.ones((4, 6)), t)
+    with pytest.raises(ValueError, match=r"^fold_factors: b1 must have one value for each of 3"):
+        fold_factors(np.ones((3, 2)), np.ones(2), np.ones((4, 6)), np.ones(3))
+    with pytest.raises(ValueError, match=r"^fold_factors: W2 must have one input"):
+        fold_factors(np.ones((3, 2)), np.ones(3), np.ones((4, 5)), np.ones(3))
+
+
 # --- SmoothQuant
 
 
@@ -176,6 +218,24 @@ def test_no_exponent_of_the_grid_is_better(granularity) -> None:
     assert output_error(W, found.dequantize(), X) == pytest.approx(least, rel=1e-4)
     nearest = fake_quantize(W, ranges.mse(W, grid))
     assert output_error(W, found.dequantize(), X) <= output_error(W, nearest, X)
+
+
+def test_inputs_of_one_channel_share_the_factor_of_their_mean() -> None:
+    W, X = layer(n=100)
+    found = awq(W, X, spec(), channels=4)
+    a = np.abs(X).mean(0, dtype=np.float64).reshape(4, 2).mean(1)
+    candidates = [np.repeat(awq_factors(a, k / 20), 2) for k in range(21)]
+    assert any(np.array_equal(found.input_scale, t) for t in candidates)
+    own = awq(W, X, spec(), channels=8)  # as many channels as inputs: the default
+    np.testing.assert_array_equal(own.input_scale, awq(W, X, spec()).input_scale)
+
+
+def test_channels_that_do_not_divide_the_inputs_are_refused() -> None:
+    text = r"^awq: channels must divide in_features, got channels=3, in_features=8\.$"
+    with pytest.raises(ValueError, match=text):
+        awq(*layer(), spec(), channels=3)
+    with pytest.raises(ValueError, match=r"^awq: channels must be at least 1, got channels=0"):
+        awq(*layer(), spec(), channels=0)
 
 
 def test_silent_inputs_have_no_part_in_the_factors() -> None:
