@@ -2,6 +2,7 @@
 
 Zero some weights, give the rest a few levels, and see what the codes take: packed, with a mask,
 with gaps, with a prefix code, with arithmetic coding; and the bound that none of them passes.
+How well the network still does with this one layer decoded is measured while the page rests.
 """
 
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from qlab.coding import Size
 from qlab.core import QuantSpec
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
+from qlab.live.pack_accuracy import Accuracies
 from qlab.live.pack_checks import checked
 from qlab.live.pack_numbers import numbers
 from qlab.live.pack_pictures import bytes_figure, line_figure, words_figure
@@ -30,7 +32,7 @@ _BESIDE = ThreadPoolExecutor(1, "qlab-pack")  # long loops: the page's thread st
 
 
 class Pack(Instrument):
-    """Sparsity, levels and bits of a layer's codes, and their bytes, live."""
+    """Sparsity, levels and bits of a layer's codes, their bytes and what they cost, live."""
 
     NAME = "pack"
     TITLE = "Pack"
@@ -39,7 +41,7 @@ class Pack(Instrument):
         "when zeros are left out, and when frequent codes get short words; each table is counted."
     )
     STATE = PackState
-    SPOKEN = ("entropy", "huffman_bits", "best")
+    SPOKEN = ("entropy", "huffman_bits", "accuracy", "best")
     BELOW = ("time_packed", "time_huffman", "time_rans", "layer_before", "layer_after")
     STAND_INS = {  # noqa: RUF012
         "packing.huffman_lengths": "qlab.live.pack_standin:PackStandIn"
@@ -64,6 +66,8 @@ class Pack(Instrument):
             sizes = sizes | {"huffman": self.at_work.size(sizes["huffman"], counts, lengths)}
         symbol = int(q[s.weight]) - codes.lowest
         bits = int(lengths[symbol])
+        yield
+        now, was = self.accuracies.at_once(s, codes) or (None, None)
         return PackResult(
             key=s.key(),
             layer=s.layer,
@@ -84,6 +88,8 @@ class Pack(Instrument):
             entropy=coding.entropy(counts),
             sizes=sizes,
             decoded=self.decoded.get(s.chosen()) if self.at_work is None else None,
+            accuracy=now,
+            reference=was,
         )
 
     def codes_of(self, s: PackState) -> Generator[None, None, Codes]:
@@ -120,9 +126,11 @@ class Pack(Instrument):
     # -- idle work -------------------------------------------------------------------
 
     def later(self, s: PackState) -> Iterator[Task]:
-        """Make the whole table; say what is shown; write and read everything, which takes long."""
+        """Make the whole table, say what is shown, measure; write and read, which takes long."""
         yield self._exact(s)
         yield self._word()
+        yield self._measure(s)
+        yield from self.stood(self._measure, s)
         yield self._check(s)
         yield from self.stood(self._exact, s)
 
@@ -143,6 +151,14 @@ class Pack(Instrument):
             self.sharpen(figure)
             yield
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})
+
+    def _measure(self, s: PackState) -> Task:
+        """Replace the estimate, or nothing, by the accuracy on all test images."""
+        result = yield from self.result_of(s)
+        if result.accuracy is None or result.accuracy.source != "measured":
+            codes = yield from self.codes_of(s)
+            now, was = yield from self.accuracies.measure(s, codes, _beside)
+            self.improve(s, accuracy=now, reference=was)
 
     def _check(self, s: PackState) -> Task:
         codes = yield from self.codes_of(s)
@@ -171,6 +187,7 @@ class Pack(Instrument):
         self.codes: OrderedDict[tuple[Any, ...], Codes] = OrderedDict()
         self.counted: OrderedDict[tuple[Any, ...], dict[str, Size]] = OrderedDict()
         self.decoded: OrderedDict[tuple[Any, ...], Decoded] = OrderedDict()
+        self.accuracies = Accuracies()
         networks.load(NETWORK)
         return [words_figure(), line_figure(), bytes_figure()]
 
@@ -185,13 +202,17 @@ class Pack(Instrument):
         s = self.state
         return f"""import numpy as np, qlab
 from qlab import coding, core
-W0 = qlab.networks.load("{NETWORK}").weights["{s.layer}"]
+net, mnist = qlab.networks.load("{NETWORK}"), qlab.data.load("mnist")
+W0 = net.weights["{s.layer}"]
 W = np.where(qlab.pruning.magnitude(W0, {s.sparsity}), W0, np.float32(0))
 {s.code()}
 levels, counts = np.unique(q, return_counts=True)
 words = coding.huffman_lengths(counts)
 print("entropy", coding.entropy(counts), "\\nhuffman_bits", counts @ words / q.size)
 print("sqnr", qlab.metrics.sqnr(W0, W_hat), "\\nzeros", np.mean(q == zero))
+decoded = net.with_weights({{"{s.layer}": W_hat}})
+was, now = (qlab.metrics.accuracy(n, mnist.test).value for n in (net, decoded))
+print("accuracy", now, "\\nchange", now - was)
 sizes = coding.sizes(q, {s.bits}, meaning=meaning, zero=zero, gap_bits={s.gap_bits})
 totals = {{name: size.total for name, size in sizes.items() if name != "entropy"}}
 totals["rans"] = len(coding.rans_encode(q)) + meaning

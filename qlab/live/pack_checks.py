@@ -69,7 +69,7 @@ def _timed(read: Callable[[], np.ndarray]) -> tuple[np.ndarray, float]:
 def _forward(s: PackState, codes: Codes) -> Generator[None, None, dict[str, metrics.Latency]]:
     """Time the layer's product with its weights, and with the levels that took their place."""
     W = networks.load(NETWORK).weights[s.layer]
-    W_hat = codes.levels[codes.q - codes.lowest].reshape(W.shape)
+    W_hat = codes.weights(W.shape)
     x = np.random.default_rng(0).random((IMAGES, W.shape[1]), np.float32)
     yield
     return (

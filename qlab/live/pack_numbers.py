@@ -27,6 +27,7 @@ def numbers(r: PackResult) -> Iterator[Value]:
         "huffman_bits", "Huffman, words alone", r.mean, told, "bits", _over(r.mean, r.entropy)
     )
     yield _value("sqnr", f"SQNR, weights of {r.layer}", r.sqnr, told, "decibel")
+    yield from _accuracy(r)
     yield Value(
         name="zeros",
         label="Codes that mean 0",
@@ -59,6 +60,17 @@ def numbers(r: PackResult) -> Iterator[Value]:
         "word", "Bits of its word", bits, told, "count", f"word {r.word}" if r.word else ""
     )
     yield from _times(r)
+
+
+def _accuracy(r: PackResult) -> Iterator[Value]:
+    """Give the accuracy and its change, once there is one; until then say that it is coming."""
+    label = f"Accuracy, only {r.layer} coded"
+    if r.accuracy is None or r.reference is None:
+        yield _value("accuracy", label, math.nan, "measured", "coming")
+        yield _value("change", "Change against float", math.nan, "measured", "coming")
+        return
+    yield Value.of("accuracy", label, r.accuracy, form="percent")
+    yield Value.change("Change against float", r.accuracy, r.reference)
 
 
 def _value(

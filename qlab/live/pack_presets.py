@@ -27,8 +27,8 @@ PRESETS = (
         "Deep Compression, first layer",
         {"layer": "fc1", "sparsity": 0.92, "bits": 6, "grid": "kmeans"},
         "Han, Mao and Dally keep 8 % of this layer, write 6 bits and gaps of 5, and print 2.32 "
-        "% of the float bytes (2016). Here nothing was trained again, and everything is "
-        "counted: reproduce the accounting, not the row.",
+        "% of the float bytes (2016). Here nothing was trained again, so the accuracy falls, and "
+        "everything is counted: reproduce the accounting, not the row.",
     ),
     Preset(
         "When the mask costs most",

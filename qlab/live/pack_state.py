@@ -9,7 +9,7 @@ from qlab.coding import Size
 from qlab.live.offered import LAYERS
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.state import State
-from qlab.metrics import Latency
+from qlab.metrics import Latency, Measured
 
 NETWORK = "lenet_300_100"
 GRIDS = {"affine": "Even steps", "kmeans": "k-means table"}
@@ -95,6 +95,10 @@ class Codes:
     sqnr: float
     exact: bool  # False for a table made from every few weights, until the whole one is there
 
+    def weights(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Decode: return the layer's weights as the codes mean them."""
+        return self.levels[self.q - self.lowest].reshape(shape)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decoded:
@@ -128,6 +132,8 @@ class PackResult:
     entropy: float  # bits a weight
     sizes: dict[str, Size]
     decoded: Decoded | None = None
+    accuracy: Measured | None = None  # of the network with this one layer decoded
+    reference: Measured | None = None  # and of the float network, on the same images
     beside: Any = None  # what stands in for the library, and is shown with this
 
     @property

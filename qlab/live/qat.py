@@ -2,6 +2,7 @@
 
     state → weights or activations of a layer → the method's quantizer as it starts
           → staircase, levels, pretended gradient; errors by bits from the stored table
+          → beside them the levels of a network that was trained here
 
 Nothing here trains in the kernel: the table was measured beforehand, with seeds, and a training
 of the reader's own runs as another process.
@@ -15,7 +16,7 @@ import numpy as np
 
 from qlab import data, metrics, networks
 from qlab.core import surrogate
-from qlab.live import qat_quantizers
+from qlab.live import qat_quantizers, qat_trained
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
 from qlab.live.job import TRAINING
@@ -27,6 +28,7 @@ from qlab.live.qat_quantizers import METHODS_BITS, Quantized
 from qlab.live.qat_shape import axis_of, limits_of, scaled, sharing, stairs_of, steps_across
 from qlab.live.qat_state import NETWORK, QatResult, QatState
 from qlab.live.qat_table import Own, Table
+from qlab.live.qat_trained import Trained
 from qlab.live.qat_training import Training
 from qlab.live.readout import Value
 from qlab.live.worker import Task
@@ -66,7 +68,10 @@ class Qat(Instrument):
     }
     PROGRAM: ClassVar[Sequence[str]] = TRAINING  # that trains
     SPOKEN = ("levels", "blocked", "error_mse", "error_trained")
-    BELOW = ("error_trained", "error_mse", "error_minmax", "error_float", "error_own")
+    BELOW = (
+        *("error_trained", "error_mse", "error_minmax", "error_float"),
+        *("error_own", "own_levels", "own_gap", "own_zeros"),
+    )
     PRESETS = PRESETS
 
     # -- what it needs --------------------------------------------------------------
@@ -75,13 +80,14 @@ class Qat(Instrument):
         """Open the network, some training images and the stored table; make the pictures."""
         self.table = Table()
         net = networks.load(NETWORK)
-        images, _ = data.load("mnist").train[:SAMPLE].for_choosing("look at activations")
-        entering = networks.activations(net, images)
+        self.images, _ = data.load("mnist").train[:SAMPLE].for_choosing("look at activations")
+        entering = networks.activations(net, self.images)
         self.given = {
             **{("weights", layer): net.weights[layer] for layer in ("fc2", "fc3")},
             **{("activations", layer): entering[layer] for layer in ("fc2", "fc3")},
         }
         self._quantized: dict[tuple[Any, ...], Quantized] = {}
+        self._trained: dict[tuple[Any, ...], Trained] = {}
         self.training = Training(
             lambda: self.state,
             self.table,
@@ -121,6 +127,19 @@ class Qat(Instrument):
                 del self._quantized[next(iter(self._quantized))]
         return self._quantized[known]
 
+    def trained(self, s: QatState, own: Own, made: Quantized) -> Trained | None:
+        """Find where a network that was trained here stands, once; None where nothing is coded."""
+        if s.side == "activations" and s.activations is None:
+            return None
+        known = (own, s.side, s.layer)
+        if known not in self._trained:
+            if s.side == "weights":
+                found = qat_trained.weights(own, s.layer, bool(made.row or made.scaled))
+            else:
+                found = qat_trained.activations(own, s.layer, self.images)
+            self._trained[known] = found
+        return self._trained[known]
+
     # -- one state ----------------------------------------------------------------------
 
     def steps(self, s: QatState) -> Generator[None, None, QatResult]:
@@ -137,7 +156,9 @@ class Qat(Instrument):
         slope, blocked, learned_slope, pull = self._slopes(s, made, xs)
         yield
         curves = self.table.curves(s.method, s.activations, s.own)
-        own = [o for o in s.own if o.fits(s.method, s.bits, s.activations)]
+        own = next((o for o in s.own[::-1] if o.fits(s.method, s.bits, s.activations)), None)
+        trained = None if own is None else self.trained(s, own, made)
+        yield
         spec = None if made.qparams is None else made.qparams.spec
         gaps = np.diff(np.unique(stairs[1])) if risers.size else np.zeros(1)
         moves = s.side == "weights" and s.method != "learned_codebook"
@@ -177,7 +198,8 @@ class Qat(Instrument):
             counts=counts if quantized else counts[:0],
             curves=curves,
             errors=self._errors(s),
-            own=own[-1] if own else None,
+            own=own,
+            trained=trained,
         )
 
     def _slopes(self, s: QatState, made: Quantized, xs: np.ndarray) -> tuple[Any, ...]:
@@ -245,11 +267,14 @@ class Qat(Instrument):
         r = self.result
         if r is None:
             return {}
+        levels = {f"levels of the {r.side} of {r.layer}": (r.held, r.counts)}
+        if r.trained is not None:
+            levels[f"the same, trained here, seed {r.own.seed}"] = r.trained.held, r.trained.counts
         header = ["method", "weights, bits", "activations, bits", "seed", "error", "low", "high"]
         return {
-            f"levels of the {r.side} of {r.layer}": (
-                ["value", "count"],
-                [[float(x), int(n)] for x, n in zip(r.held, r.counts, strict=True)],
-            ),
+            **{
+                title: (["value", "count"], [[float(x), int(n)] for x, n in zip(*of, strict=True)])
+                for title, of in levels.items()
+            },
             "measured": ([*header, "n", "source"], self.table.rows(self.state.own)),
         }

@@ -55,7 +55,7 @@ def code_of(s: QatState, r: QatResult, made: Quantized, training: str) -> str:
             "far = abs(row.reshape(-1, 1) - surrogate.risers(row, on)).min(axis=1)",
             f'print("crossing", np.median(far) / {s.lr!r})',
         ]
-    return "\n".join([*lines, *_measured(r), *_trained(training)]) + "\n"
+    return "\n".join([*lines, *_measured(r), *_trained(s, r, training)]) + "\n"
 
 
 def _measured(r: QatResult) -> list[str]:
@@ -72,8 +72,22 @@ def _measured(r: QatResult) -> list[str]:
     return [*lines, f'print("error_float", 1 - qlab.networks.card("{NETWORK}")["test"]["value"])']
 
 
-def _trained(training: str) -> list[str]:
+def _trained(s: QatState, r: QatResult, training: str) -> list[str]:
     if not training:
         return []
     test = "qlab.metrics.accuracy(trained.network, mnist.test)"
-    return [*training.splitlines(), f'print("error_own", 1 - {test}.value)']
+    lines = [*training.splitlines(), f'print("error_own", 1 - {test}.value)']
+    if r.trained is None:
+        return lines
+    own = f'trained.network.weights["{s.layer}"]'
+    if s.side == "activations":
+        images = "mnist.train[:128].images"
+        own = f'qlab.networks.activations(trained.network, {images})["{s.layer}"]'
+    gap = f"float(np.diff(np.unique(own{'[0]' if r.trained.by_row else ''})).min())"
+    return [
+        *lines,
+        f"own = {own}",
+        'print("own_levels", len(np.unique(own)))',
+        f'print("own_gap", {gap if r.trained.gap else 0.0})',
+        'print("own_zeros", qlab.metrics.sparsity(own))',
+    ]

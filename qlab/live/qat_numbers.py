@@ -60,8 +60,20 @@ def reached(r: QatResult, table: Table) -> Iterator[Value]:
         if trained is not None:
             noise = within_noise(r.own.error, trained)
             note = f"{'within' if noise else 'beyond'} noise of the table"
-        label = f"Trained here, seed {r.own.seed}, {r.own.epochs} epochs"
+        epochs = f"{r.own.epochs} epoch{'s' if r.own.epochs > 1 else ''}"
+        label = f"Trained here, seed {r.own.seed}, {epochs}"
         yield Value.of("error_own", label, r.own.error, form="percent", note=note)
+    if r.trained is not None:
+        t, what = r.trained, "each row has its own" if r.trained.by_row else ""
+        yield _derived(
+            "own_levels", f"Levels of the {r.side}, trained here", len(t.held), "count", what
+        )
+        note = "of the first row" if t.by_row else ""
+        yield _derived("own_gap", "Smallest gap of two levels, trained here", t.gap, note=note)
+        yield Value(
+            name="own_zeros", label=f"{r.side.capitalize()} that are 0, trained here",
+            value=t.zeros, source="measured", n=r.n, form="percent",
+        )  # fmt: skip
 
 
 def _derived(

@@ -12,6 +12,7 @@ from qlab.live.qat_state import QatResult
 from qlab.plots.style import AFTER, BEFORE, BLUE, ERROR, GREEN, GREY, INK, VERMILLION, dress
 
 PLACE = (0.15, 0.17, 0.83, 0.8)
+FEW = 64  # levels of which each still has a stem
 
 
 def stairs_figure() -> Figure:
@@ -56,38 +57,56 @@ def stairs_figure() -> Figure:
 
 
 def levels_figure() -> Figure:
-    """Make the histogram before, and the levels that the values stand on."""
+    """Make the histogram before, and the levels at the start and, trained here, in the end."""
     art: dict[str, Any] = {}
 
     def build(figure: Any) -> list[Any]:
         ax = art["ax"] = dress(figure.add_axes(PLACE), "value", "count (log scale)")
         art["before"] = plots.histogram(ax, np.zeros(1, int), np.array([0.0, 1.0]))
         art["after"] = plots.levels(ax, np.zeros(1), np.zeros(1, int))
-        return [art["after"]]
+        art["trained"] = plots.levels(ax, np.zeros(1), np.zeros(1, int), GREEN, "trained here")
+        art["trained"].set(marker="D", markevery=(1, 3))  # at the head of a stem
+        return [art["after"], art["trained"]]
 
     def stage(r: QatResult) -> None:
         art["before"].set_data(*r.before)
-        low, high, bottom, top = r.limits
-        art["ax"].set_xlim(min(low, bottom), max(high, top))
+        art["ax"].set_xlim(*r.span)
         art["ax"].set_ylim(0.7, 1.8 * r.n)
+
+    def draw(r: QatResult) -> None:
+        plots.set_levels(art["after"], r.held, r.counts)
+        art["trained"].set_visible(r.trained is not None)
+        if r.trained is not None:
+            few = len(r.trained.held) <= FEW
+            plots.set_levels(art["trained"], r.trained.held, r.trained.counts)
+            art["trained"].set(ls=(0, (2, 1)) if few else "none", lw=1.0)
+            art["trained"].set(ms=7 if few else 3, mec="white" if few else GREEN)
+
+    def described(r: QatResult) -> str:
+        words = (
+            f"{r.n:,} {r.side} of {r.layer} stand on {len(r.held)} levels; "
+            f"{100 * r.zeros:.1f} % are 0."
+        )
+        if r.trained is None:
+            return words
+        t = r.trained
+        return f"{words} Trained here, they stand on {len(t.held)}; {100 * t.zeros:.1f} % are 0."
 
     return Figure(
         "levels",
         "The values and their levels",
         size=(400, 240),
         build=build,
-        draw=lambda r: plots.set_levels(art["after"], r.held, r.counts),
+        draw=draw,
         key=lambda r: r.key,
-        scene=lambda r: (r.side, r.layer, r.limits),
+        scene=lambda r: (r.side, r.layer, r.span),
         stage=stage,
         caption=(
             f'<span class="qlab-key" style="background:{BEFORE}"></span>before &nbsp; '
-            f"{mark(AFTER, '┃')}a stem for every level that holds values"
+            f"{mark(AFTER, '┃')}a stem for every level that holds values, as training starts "
+            f"&nbsp; {mark(GREEN, '◆')}dashed: after your own training, below"
         ),
-        describe=lambda r: (
-            f"{r.n:,} {r.side} of {r.layer} stand on {len(r.held)} levels; "
-            f"{100 * r.zeros:.1f} % are 0."
-        ),
+        describe=described,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from qlab.live.qat_quantizers import BITS, METHODS, METHODS_BITS
 from qlab.live.qat_table import Curves, Own
+from qlab.live.qat_trained import Trained
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.state import State
 from qlab.metrics import Measured
@@ -152,5 +153,13 @@ class QatResult:
     curves: Curves
     errors: dict[str, Measured]  # of the table, at this setting
     own: Own | None  # the latest trained here at this setting
+    trained: Trained | None  # where its values stand
     slopes_of: Any = None  # what a stand-in needs to be compared
     beside: Any = None  # what stands in for the library, and is shown with this
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """Ends of the axis of values and levels, those of a trained network among them."""
+        low, high, bottom, top = self.limits
+        held = np.zeros(1) if self.trained is None else 1.1 * self.trained.held
+        return min(low, bottom, float(held[0])), max(high, top, float(held[-1]))

@@ -13,6 +13,7 @@ from qlab.live.job import TRAINING, Event
 from qlab.live.learning import Corner, Record, error_of, kept
 from qlab.live.qat_state import QatState
 from qlab.live.qat_table import Own, Table
+from qlab.live.qat_trained import of_the_same_shape
 
 SAME = ("method", "weight_bits", "activation_bits", "epochs", "lr")  # of one training
 
@@ -112,7 +113,9 @@ class Training(Corner):
                 asked["seed"],
                 event["best_epoch"],
                 error_of(event),
-                networks.read(asked["output"]),
+                of_the_same_shape(
+                    networks.read(asked["output"]), networks.load(self._table.network)
+                ),
                 bool(event.get("stopped")),
                 {name: asked[name] for name in dict.fromkeys(recipe)},
             )

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from qlab import codebooks, coding, core, metrics, networks, pruning, ranges
+from qlab import codebooks, coding, core, data, metrics, networks, pruning, ranges
 from qlab.core import QuantSpec
 from qlab.live import Pack
+from qlab.live.pack import _beside
 from qlab.live.pack_state import PackState
+from qlab.live.worker import finish
 from tests.live.driving import (
     assert_control_moves_everything,
     assert_refuses_answers,
@@ -174,8 +176,79 @@ def test_copied_code_prints_the_same_numbers(pack, settings):
     printed = run_code(pack)
     assert set(printed) == {n for n in pack.values if not n.startswith(("time_", "layer_"))}
     for name, number in printed.items():
-        assert number == pytest.approx(float(pack.values[name].value), rel=1e-6), name
-    assert len(pack.code().strip().splitlines()) <= 22
+        shown = float(pack.values[name].value)
+        assert number == pytest.approx(shown, rel=1e-6, abs=1e-9), name
+    assert len(pack.code().strip().splitlines()) <= 24
+
+
+def measured_by_library(s):
+    """The network with one layer decoded, and the float network, on all test images."""
+    net, test = networks.load("lenet_300_100"), data.load("mnist").test
+    _, q, levels, lowest, _, _ = by_library(s)
+    return [
+        metrics.accuracy(n, test) for n in (net.with_weights({s.layer: levels[q - lowest]}), net)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "noise"),
+    [({"bits": 8}, "within noise"), ({"bits": 2, "layer": "fc2"}, "beyond noise")],
+)
+def test_the_accuracy_with_one_layer_decoded_is_measured_on_all_test_images(pack, settings, noise):
+    pack.state.offer(settings)
+    pack.settle(everything=False)
+    now, was = measured_by_library(pack.state)
+    shown, change = pack.values["accuracy"], pack.values["change"]
+    assert (shown.value, shown.low, shown.high) == (now.value, now.low, now.high)
+    assert (shown.n, shown.source, shown.form) == (10_000, "measured", "percent")
+    assert change.value == now.value - was.value and change.note == noise
+    assert f"coded {shown.text}" in pack.page.said
+    assert f"accuracy,{now.value!r},{now.low},{now.high},10000,measured" in pack.csv()
+
+
+def test_until_it_is_measured_the_accuracy_says_that_it_is_not(pack):
+    pack.settle(everything=False)  # now an estimate of this layer takes no time
+    pack.state.offer({"sparsity": 0.77})
+    drawn = pack.values["accuracy"]
+    assert (drawn.source, drawn.n, pack.values["change"].n) == ("estimated", 1000, 1000)
+    rows = np.random.default_rng(0).permutation(10_000)[:1000]
+    net, test = networks.load("lenet_300_100"), data.load("mnist").test[rows]
+    _, q, levels, lowest, _, _ = by_library(pack.state)
+    some = metrics.accuracy(net.with_weights({"fc3": levels[q - lowest]}), test)
+    assert drawn.value == some.value
+    pack.state.offer({"layer": "fc1"})  # the whole network: too much for a moving hand
+    for name in ("accuracy", "change"):
+        value = pack.values[name]
+        assert (value.text, value.provenance) == ("coming …", "to be measured")
+    pack.settle(everything=False)
+    assert pack.values["accuracy"].n == 10_000
+
+
+def test_what_was_measured_once_is_known_at_once(pack, monkeypatch):
+    pack.state.offer({"bits": 3, "sparsity": 0.6})
+    pack.settle(everything=False)
+    found = pack.values["accuracy"]
+    monkeypatch.setattr(networks.Network, "run", None)  # no image goes through it again
+    pack.state.offer({"weight": 5, "gap_bits": 3})  # the codes stay
+    assert pack.values["accuracy"] == found and found.source == "measured"
+    pack.settle(everything=False)
+    assert pack.message == ""
+
+
+def test_a_long_measurement_yields_after_each_batch(pack):
+    s = PackState(layer="fc1", bits=4)
+    codes, images = finish(pack.codes_of(s)), []
+    run = networks.Network.run
+    pack.accuracies.known.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            networks.Network,
+            "run",
+            lambda net, x, *rest, **how: images.append(len(x)) or run(net, x, *rest, **how),
+        )
+        for _ in pack.accuracies.measure(s, codes, _beside):
+            assert sum(images) <= 500  # of fc1's batches, about 5 ms
+            images.clear()
 
 
 def test_presets_teach_something_that_is_so(pack):
@@ -197,6 +270,9 @@ def test_presets_teach_something_that_is_so(pack):
     one = r["One symbol takes nearly all"]
     assert one.mean >= 1 and 8 * one.sizes["rans"].total / one.n < 0.9
     deep = r["Deep Compression, first layer"]
+    pack.choose(next(p for p in pack.PRESETS if p.name.startswith("Deep Compression")))
+    pack.settle(everything=False)
+    assert pack.values["change"].value < -0.1 and pack.values["change"].note == "beyond noise"
     share = deep.sizes["deep_compression"].total / (4 * deep.n)
     assert 0.02 < share < 0.03
     mask = r["When the mask costs most"].sizes

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import qlab
 from qlab import networks
-from qlab.core import QuantSpec
+from qlab.core import QParams, QuantSpec
 from qlab.live import Qat, qat_quantizers
 from qlab.live.qat_quantizers import BITS, METHODS_BITS
 from qlab.live.qat_state import QatState
@@ -361,9 +361,15 @@ def test_codebooks_are_ready_before_they_are_chosen(bench):
 
 
 def test_the_kernel_never_loads_torch():
+    path = networks.trained.FOLDER / "lenet_300_100.safetensors"  # as a training hands one over
     code = (
         "import sys; from qlab.live import Qat; bench = Qat(link='', weight_bits=3); "
-        "bench.settle(); assert bench.message == ''; assert 'torch' not in sys.modules"
+        "bench.settle(); bench.training.request(); "
+        f"bench.training._asked['output'] = {str(path)!r}; "
+        "test = dict(value=0.95, low=0.94, high=0.96, n=10_000); "
+        "bench.training.finish(dict(event='done', best_epoch=1, test=test)); bench.settle(); "
+        "assert bench.message == '' and bench.result.trained is not None; "
+        "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=120)
 
@@ -379,7 +385,37 @@ def workshop(bench, monkeypatch):
     monkeypatch.setattr(training, "_seed", 2)
     monkeypatch.setattr(training, "_asked", {})
     training._asked = {"method": "none"}
+    bench.results.clear()  # of earlier trainings with these seeds
     return bench
+
+
+@pytest.fixture
+def handed_over(workshop, monkeypatch, tmp_path):
+    """Let the program hand over this network, or these bytes."""
+
+    def hand_over(network):
+        path = tmp_path / "handed.safetensors"
+        if isinstance(network, bytes):
+            path.write_bytes(network)
+        else:
+            networks.save(network, path)
+        command = (sys.executable, str(PROGRAM), str(path))
+        monkeypatch.setattr(workshop.training.panel, "_command", command)
+        train(workshop)
+        return workshop
+
+    return hand_over
+
+
+def on_steps(factors):
+    """Return LeNet-300-100 on the levels −2 … 2 of a step, of the layer or of each row."""
+    net = networks.load("lenet_300_100")
+    return net.with_weights(
+        {
+            name: (np.clip(np.rint(W / 0.1), -2, 2) * factors(len(W))).astype(np.float32)
+            for name, W in net.weights.items()
+        }
+    )
 
 
 def train(bench):
@@ -402,6 +438,79 @@ def test_a_network_trained_here_joins_the_picture_beside_the_tables(workshop):
     code = workshop.code()
     compile(code, "<copied>", "exec")
     assert 'train_quantized(net, mnist, "lsq", 3, None,\n    seed=3, epochs=3' in code
+
+
+@pytest.mark.parametrize("method", ["lsq", "dorefa"])
+def test_the_levels_that_were_trained_here_stand_beside_those_of_the_start(handed_over, method):
+    rows = method == "dorefa"  # its normalisation is folded in: each row has its own
+    net = on_steps(lambda n: np.linspace(0.5, 1, n)[:, None] if rows else 0.4)
+    handed_over(on_steps(lambda n: 0.1)).state.offer({"method": method, "weight_bits": 3})
+    bench = handed_over(net)
+    assert_shown(bench)
+    W, found = net.weights["fc2"], bench.result.trained
+    held, counts = np.unique(W, return_counts=True)
+    assert_array_equal(found.held, held)
+    assert_array_equal(found.counts, counts)
+    shown = bench.values
+    assert shown["own_levels"].value == len(held)
+    assert shown["own_zeros"].value == np.mean(W == 0)
+    assert shown["own_gap"].value == pytest.approx(0.5 if rows else 0.4)
+    assert shown["own_gap"].note == ("of the first row" if rows else "")
+    pictures(bench)
+    start, trained = bench.figures["levels"].artists[:2]
+    assert trained.get_visible()
+    assert_array_equal(trained.get_xdata()[::3], held.astype(float))
+    assert_array_equal(trained.get_ydata()[1::3], counts)
+    assert_array_equal(start.get_xdata()[::3], bench.result.held.astype(float))
+    low, high = trained.axes.get_xlim()
+    assert low < held[0] and held[-1] < high
+    bench.settle(everything=False)
+    assert f"Trained here, they stand on {len(held)}; " in bench.page.alts["levels"]
+    seed = bench.result.own.seed
+    table = f'\n"the same, trained here, seed {seed}"\nvalue,count\n{float(held[0])},{counts[0]}\n'
+    assert table in bench.csv()
+    send(bench, "layer", "fc3")
+    assert_array_equal(bench.result.trained.held, np.unique(net.weights["fc3"]))
+    send(bench, "weight_bits", 4)  # nothing was trained here with these
+    pictures(bench)
+    assert bench.result.trained is None and not trained.get_visible()
+    assert not {"own_levels", "own_gap", "own_zeros"} & set(bench.values)
+
+
+def test_trained_levels_of_activations_are_those_that_enter_the_layer(handed_over, bench):
+    bench.state.offer({"method": "pact", "activation_bits": "2", "side": "activations"})
+    spec = QuantSpec(bits=2, signed=False)
+    grids = {name: QParams(np.array(0.7), np.array(0), spec) for name in ("fc2", "fc3")}
+    handed_over(networks.fake_quantize_inputs(networks.load("lenet_300_100"), grids))
+    assert_shown(bench)
+    assert bench.result.trained.held == pytest.approx([0, 0.7, 1.4, 2.1])
+    assert bench.result.trained.counts.sum() == bench.result.n
+    assert bench.values["own_gap"].value == pytest.approx(0.7)
+    send(bench, "activation_bits", "float")
+    assert bench.result.trained is None
+    assert_shown(bench)
+
+
+@pytest.mark.parametrize(
+    ("network", "sentence"),
+    [
+        (b"no network", "read: file must hold a network that qlab saved"),
+        (networks.build("mlp_784_128_10", np.random.default_rng(0)), "train: the trained network"),
+        (None, "read: file must be a readable network"),
+    ],
+)
+def test_a_trained_network_that_cannot_be_read_is_one_sentence(
+    handed_over, monkeypatch, network, sentence
+):
+    if network is None:  # gone before it was read
+        read = networks.read
+        monkeypatch.setattr(networks, "read", lambda path: read(f"{path}.gone"))
+    bench = handed_over(network or networks.load("lenet_300_100"))
+    assert bench.message.startswith(sentence) and "/" not in bench.message
+    assert bench.message.count("\n") == 0
+    assert bench.state.own == () and bench.result.trained is None
+    send(bench, "weight_bits", 3)
+    assert_shown(bench)
 
 
 def test_its_request_is_the_tables_recipe_at_the_present_setting(workshop):
@@ -462,3 +571,11 @@ def test_the_real_program_trains_measures_and_hands_over_a_network(bench):
     assert bench.values["error_own"].value == pytest.approx(1 - accuracy.value)
     for W in own.network.weights.values():
         assert len(np.unique(W)) <= 3
+    threads = torch.get_num_threads()
+    try:
+        printed, shown = run_code(bench), readings(bench)  # trains once more
+    finally:
+        torch.set_num_threads(threads)
+    assert printed.keys() == shown.keys() and shown["own_levels"] == 3
+    for name, value in shown.items():
+        assert printed[name] == pytest.approx(value, rel=1e-9, abs=1e-12), name
