@@ -12,6 +12,7 @@ NOTEBOOKS := $(wildcard labs/*.ipynb apps/*.ipynb benchmarks/*.ipynb tests/e2e/a
 
 # What lies in .venv is decided by pyproject.toml and constraints.txt alone.
 unexport PYTHONHOME PYTHONPATH PIP_USER PIP_TARGET PIP_PREFIX
+unexport PYTHONDONTWRITEBYTECODE  # each program that the tests run would compile qlab anew
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 

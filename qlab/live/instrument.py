@@ -102,7 +102,7 @@ class Instrument(ipw.VBox):
         self._messages, self._lesson = _words("qlab-message"), _words("qlab-lesson")
         self.page = Page(
             maker=f"qlab.live.{type(self).__name__}",
-            copies={"code": self.code},
+            copies={"code": self.code, "link": lambda: self.state.to_query()},
             files={
                 "csv": self._csv_file,
                 "png": self._png_file,

@@ -46,8 +46,7 @@ function dataURL(format, buffer) {
 }
 
 // In JupyterLab the address bar is JupyterLab's: there a line of Python opens the same state.
-function linkTo(model) {
-  const query = model.get("query");
+function linkTo(model, query) {
   if (model.get("app")) return location.origin + location.pathname + "?" + query;
   return `${model.get("maker")}(link="${query}")`;
 }
@@ -178,9 +177,8 @@ export default {
     const copied = async (text, what) =>
       tell((await toClipboard(text)) ? what + " copied." : "The browser did not allow copying.");
     const ask = (name) => {
-      if (name === "link") copied(linkTo(model), model.get("app") ? "Link" : "Line of Python");
-      else if (name === "open") openFile((message) => model.send(message), tell);
-      else model.send({ do: name === "code" ? "copy" : "save", name });
+      if (name === "open") openFile((message) => model.send(message), tell);
+      else model.send({ do: name === "link" || name === "code" ? "copy" : "save", name });
     };
     for (const [name, label, hint] of BUTTONS) {
       const button = Object.assign(document.createElement("button"), {
@@ -212,7 +210,9 @@ export default {
     const onMessage = (message, buffers) => {
       if (message.do === "picked") picking?.answered();
       if (message.do === "show") show(message, buffers);
-      if (message.do === "copy") copied(message.text, "Code");
+      if (message.do === "copy" && message.name === "link")
+        copied(linkTo(model, message.text), model.get("app") ? "Link" : "Line of Python");
+      if (message.do === "copy" && message.name === "code") copied(message.text, "Code");
       if (message.do === "save") {
         saveFile(message.filename, message.media, buffers[0]);
         tell(message.filename + " saved.");

@@ -54,8 +54,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The project's apps, served as a user serves them."""
-    running = Server(tmp_path_factory.mktemp("server") / "log.txt")
+    """The project's apps; each kernel starts when its page opens, none works for nobody."""
+    running = Server(tmp_path_factory.mktemp("server") / "log.txt", "--preheat=0")
     yield running
     running.stop()
 

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser
 
+from qlab.live.server import WARM
 from tests.e2e.conftest import Visit
 from tests.e2e.harness import READY, ROOT, App, Server, until
 
@@ -94,6 +95,23 @@ def test_the_first_tab_key_reaches_the_skip_link_and_it_leads_to_the_instrument(
     assert page.evaluate("document.activeElement.className") == "qlab-skip"
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "rendered_cells"
+
+
+def test_a_page_takes_a_kernel_that_waits_warm_and_another_gets_ready(
+    browser: Browser, tmp_path: Path
+) -> None:
+    server = Server(tmp_path / "log.txt")  # as a user starts it
+    try:
+        until(lambda: len(server.kernels()) == len(WARM), 60, "kernels wait")
+        waiting = server.kernels().keys()
+        with browser.new_context() as context:
+            app = App(context, server).open("quantize", "bits=3")
+            assert app.kernel in waiting
+            assert app.slider("bits") == 3  # though it ran before the link was known
+            until(lambda: len(server.kernels()) > len(WARM), 60, "another one waits")
+            app.is_clean()
+    finally:
+        server.stop()
 
 
 def test_closing_the_tab_frees_the_kernel(probe: Visit, probe_server: Server) -> None:

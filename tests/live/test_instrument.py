@@ -275,6 +275,16 @@ def test_the_page_cannot_set_what_only_the_kernel_says(toy):
     assert toy.page.query != "x" and "alert(1)" not in toy.page._esm
 
 
+def test_a_link_opens_what_is_set_now_and_not_what_was_at_the_last_rest(toy, monkeypatch):
+    sent = []
+    monkeypatch.setattr(toy.page, "send", lambda message, buffers=None: sent.append(message))
+    toy.settle()
+    send(toy, "power", 5)
+    toy.page._handle_custom_msg({"do": "copy", "name": "link"}, [])
+    assert sent == [{"do": "copy", "name": "link", "text": toy.state.to_query()}]
+    assert sent[0]["text"].startswith("power=5&")
+
+
 def test_copies_and_files_reach_the_page(toy, monkeypatch):
     sent = []
     monkeypatch.setattr(
