@@ -112,6 +112,18 @@ def test_a_hand_in_a_hurry_finds_the_value_that_lies_as_far_on(looked_at):
     assert_shown(toy)
 
 
+def test_the_word_beside_the_numbers_is_where_the_slider_ends(looked_at):
+    toy = looked_at
+    for name, value in (("power", 3), ("digits", 2), ("digits", 3)):
+        send(toy, name, value)
+    computed = toy.computed
+    toy.worker.hurry(lambda: False)
+    assert toy.computed == computed + 1 and toy.message == ""
+    send(toy, "digits", "all")
+    assert toy.computed == computed + 1 and toy.message == ""
+    assert_shown(toy)
+
+
 def test_what_is_under_way_for_the_next_value_is_finished_not_begun_anew(looked_at):
     toy = looked_at
     send(toy, "power", 3)
