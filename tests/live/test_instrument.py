@@ -114,7 +114,7 @@ def test_a_hand_in_a_hurry_finds_the_value_that_lies_as_far_on(looked_at):
 
 def test_the_word_beside_the_numbers_is_where_the_slider_ends(looked_at):
     toy = looked_at
-    for name, value in (("power", 3), ("digits", 2), ("digits", 3)):
+    for name, value in (("digits", 1), ("power", 3), ("digits", 2), ("digits", 3)):
         send(toy, name, value)
     computed = toy.computed
     toy.worker.hurry(lambda: False)
