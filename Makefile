@@ -24,7 +24,7 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null && $(PY) -c 'import pip' 2>/dev/null
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apps lab test lint type bench zoo data clean
+.PHONY: help setup apps lab test lint type browser bench zoo data clean
 
 help: ## list what can be made
 	@echo 'qlab: see neural networks being compressed.'
@@ -41,9 +41,12 @@ apps: $(INSTALLED) ## open the live apps in a browser, at an address that it pri
 lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
 	@$(PY) -m qlab.cli lab $(if $(PORT),--port $(PORT))
 
-test: $(TESTABLE) lint type ## everything that continuous integration runs
-	@$(PY) -m tests.browser
+test: $(TESTABLE) lint ## everything that continuous integration runs
+	@$(MAKE) --no-print-directory -j2 type browser
 	@$(PY) -m tests.side_by_side
+
+browser: $(TESTABLE)
+	@$(PY) -m tests.browser
 
 lint: $(TESTABLE) ## style, stripped notebooks, and who imports whom
 	@$(VENV)/bin/ruff check .
@@ -55,8 +58,7 @@ lint: $(TESTABLE) ## style, stripped notebooks, and who imports whom
 type: $(TESTABLE) ## mypy, strict
 	@$(PY) -m mypy
 
-bench: $(TESTABLE) ## measure the promised speeds and write benchmarks/README.md
-	@$(PY) -m tests.browser
+bench: browser ## measure the promised speeds and write benchmarks/README.md
 	@$(PY) -m benchmarks
 
 zoo: $(INSTALLED) ## train every network of the zoo again and rewrite its cards (hours)

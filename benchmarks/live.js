@@ -4,13 +4,14 @@
 // (fetched and decoded), then the next animation frame, then the first task after that frame.
 // Whether its pixels changed is looked at afterwards, outside the measured time.
 (() => {
-  const eye = { start: 0, last: 0, paints: [], kept: new Map() };
+  const eye = { start: 0, last: 0, paints: [], told: [], kept: new Map() };
   const name = (image) => [...image.classList].find((c) => c.startsWith("qlab-figure-")) || "picture";
 
   const note = (event) => {
     eye.gap = event.timeStamp - eye.last;
     eye.start = eye.last = event.timeStamp;
     eye.paints = [];
+    eye.told = [];
     eye.released = 0;
   };
   addEventListener("keydown", note, true);
@@ -47,6 +48,18 @@
     true,
   );
 
+  // Numbers are shown as well once the frame that paints their change has been handed over.
+  let telling = false;
+  new MutationObserver((changes) => {
+    if (telling || !changes.some(({ target }) => target.closest?.('[class*="qlab-readout-"]'))) return;
+    telling = true;
+    const { start } = eye;
+    afterFrame(() => {
+      telling = false;
+      if (start === eye.start) eye.told.push(performance.now());
+    });
+  }).observe(document, { subtree: true, childList: true });
+
   const canvas = document.createElement("canvas");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   function pixels(image) {
@@ -71,13 +84,18 @@
   // Remember the pixels of all pictures as they are.
   eye.look = () => Promise.all([...document.images].map(changed));
 
-  // Wait until the pictures rest, then tell when the first and the last changed one was shown.
+  // Wait until the pictures rest, then tell when the first and the last changed one was shown; where
+  // no picture had to change (another width of activations, the same predictions), when the numbers did.
   eye.answer = async (quiet, patience) => {
     const end = performance.now() + patience;
     for (;;) {
       await rest(6);
       const now = performance.now(), newest = eye.paints.at(-1)?.time;
       if (newest ? now - newest > quiet : now > end) break;
+      if (!newest && now - eye.told[0] > quiet) {
+        const told = eye.told[0] - eye.start;
+        return { gap: eye.gap, pictures: 0, first: told, all: told };
+      }
     }
     const shown = eye.paints.filter((p) => p.image.isConnected);
     const differ = new Set();
@@ -86,11 +104,11 @@
     return { gap: eye.gap, pictures: differ.size, first: Math.min(...times), all: Math.max(...times) };
   };
 
-  // Tell how many frames a second a drag had, and how old the last one was when it was shown.
+  // Tell how many frames with a new picture or new numbers a second a drag had, and how old the last one was when it was shown.
   eye.dragged = () => {
     const counts = {};
     for (const p of eye.paints) (counts[p.name] ??= []).push(p.time);
-    const times = Object.values(counts).sort((a, b) => b.length - a.length)[0] || [];
+    const times = [...Object.values(counts), eye.told].sort((a, b) => b.length - a.length)[0];
     // A curve is drawn again when idle work has measured more; other pictures are not. So the last
     // value was there when the first picture came to rest, or, of a single one, before idle work.
     const last = Object.entries(counts)

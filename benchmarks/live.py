@@ -1,14 +1,16 @@
 """From the hand to changed pixels: every slider of every instrument, in Chromium, through Voila.
 
 A key press starts the watch; it stops when the last picture that the press changed has been
-painted (``live.js`` says exactly when that is, and looks at the pixels). Three kinds of row:
+painted (``live.js`` says exactly when that is, and looks at the pixels), or the numbers where no
+picture had to change. Three kinds of row:
 
     seen    the state was shown before: its result and its frames are kept
     new     nobody asked for it before: the menus were just set to a combination not met before, and
             the keys follow so quickly that no idle work comes between, only what the kernel
             begins of the next value in the key's direction while the page still paints
-    drag    the mouse goes to and fro, 60 moves a second; frames a second, and the age of the last
-            frame: from the release of the button to the picture of the last value
+    drag    the mouse goes to and fro, 60 moves a second; frames a second with a new picture or new
+            numbers, and the age of the last picture: from the release of the button to that of the
+            last value
 
 The peer, in the same run on the same server, is what a notebook usually does: `interact` and an
 inline plot of the same histogram with the same accuracy. Beside it stands a page whose kernel
@@ -171,7 +173,7 @@ def to_and_fro(low: int, high: int, here: int) -> list[int]:
 
 def keys_row(what: str, kind: str, answers: list[dict[str, Any]], peer: float) -> Row:
     """Write one row: the median and 95th percentile against their budget."""
-    answers = [answer for answer in answers if answer["pictures"]]
+    answers = [answer for answer in answers if np.isfinite(answer["all"])]
     times = [answer["all"] for answer in answers]
     median, high = (float(np.percentile(times, p)) for p in (50, 95)) if times else (0.0, 0.0)
     budget = BUDGETS.get(kind)

@@ -46,6 +46,7 @@ def test_a_group_that_fails_fails_the_run_after_all_were_shown(
         file.write_text(f"def test_of_{name}(): assert {name != broken}\n")
         groups[name] = ((str(file), "-v", "-p", "no:cacheprovider"),)
     monkeypatch.setattr(side_by_side, "GROUPS", groups)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # these need none
     monkeypatch.setattr(side_by_side, "BUILD", tmp_path)
     assert side_by_side.main() == code
     shown = capsys.readouterr().out
