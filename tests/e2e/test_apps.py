@@ -220,6 +220,7 @@ def test_presets_set_the_controls_and_teach_and_reset_brings_back_the_start(
     app.drag(FIRST[name], 0.3)
     until(lambda: numbers(app) != before)
     until(lambda: lesson.count() == 0 or lesson.inner_text() == "", what="the lesson goes")
+    app.settle()  # else the drag's last value may come behind the button
     app.click("reset")
     until(lambda: settings(app) == start, what="the controls are back")
     app.is_clean()
