@@ -11,8 +11,10 @@ and should the original ever be gone, kernels start one by one as Jupyter's own 
 """
 
 import asyncio
+import errno
 import gc
 import json
+import logging
 import os
 import select
 import signal
@@ -226,7 +228,14 @@ def become_kernel(command: list[str], environment: dict[str, str], folder: str) 
     os.environ.update(environment)
     os.chdir(folder)
     np.random.seed()  # noqa: NPY002  no two copies draw alike
+    logging.getLogger("tornado.general").addFilter(is_news)
     IPKernelApp.launch_instance(argv=command[command.index("-f") :])
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Tell whether a log entry is more than that a kernel, ending, found its sockets closed."""
+    error = record.exc_info[1] if record.exc_info else None
+    return getattr(error, "errno", None) != errno.ENOTSOCK
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Kernels are copies of one process: they answer, they are apart, and they end with it."""
 
 import asyncio
+import errno
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+import zmq
 from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
@@ -191,6 +194,15 @@ def test_without_the_original_a_kernel_starts_as_any_other(
     assert asyncio.run(provisioner.launch_kernel(["python", "-f", "y"])) == "started"
     assert [cmd[-1] for cmd in started] == ["x", "y"]
     assert Specs().get_kernel_spec("python3").metadata == {}
+
+
+def test_a_kernel_that_ends_is_no_news_and_any_other_error_is() -> None:
+    def told(error: Exception | None) -> bool:
+        caught = None if error is None else (type(error), error, None)
+        return forked.is_news(logging.LogRecord("x", 40, "", 1, "failed", (), caught))
+
+    assert not told(zmq.ZMQError(errno.ENOTSOCK))
+    assert told(zmq.ZMQError(errno.EADDRINUSE)) and told(ValueError("no")) and told(None)
 
 
 def test_where_processes_cannot_be_copied_nothing_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
