@@ -104,7 +104,8 @@
     return { gap: eye.gap, pictures: differ.size, first: Math.min(...times), all: Math.max(...times) };
   };
 
-  // Tell how many frames with a new picture or new numbers a second a drag had, and how old the last one was when it was shown.
+  // Tell how many frames a second of a drag had a new picture or new numbers, and how old the last
+  // picture was when it was shown.
   eye.dragged = () => {
     const counts = {};
     for (const p of eye.paints) (counts[p.name] ??= []).push(p.time);

@@ -344,10 +344,8 @@ class Instrument(ipw.VBox):
         if self.standing is not None or not isinstance(hand, Whole | Real):
             return
         yield
-        ready = self.ahead(s)
-        values = (
-            [v for v in hand.values if v in ready] if isinstance(hand, Whole) else sorted(ready)
-        )
+        order = hand.values.index if isinstance(hand, Whole) else None
+        values = sorted(self.ahead(s), key=order)
         now, came_from = getattr(s, self.in_hand), getattr(before, self.in_hand)
         if now == came_from or not {now, came_from} <= set(values):
             return

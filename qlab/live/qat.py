@@ -26,7 +26,7 @@ from qlab.live.qat_pictures import errors_figure, levels_figure, stairs_figure
 from qlab.live.qat_presets import PRESETS
 from qlab.live.qat_quantizers import METHODS_BITS, Quantized
 from qlab.live.qat_shape import axis_of, limits_of, scaled, sharing, stairs_of, steps_across
-from qlab.live.qat_state import NETWORK, QatResult, QatState
+from qlab.live.qat_state import NETWORK, SAMPLE, QatResult, QatState
 from qlab.live.qat_table import Own, Table
 from qlab.live.qat_trained import Trained
 from qlab.live.qat_training import Training
@@ -34,7 +34,6 @@ from qlab.live.readout import Value
 from qlab.live.worker import Task
 from qlab.metrics import Measured
 
-SAMPLE = 128  # training images whose activations are looked at
 BINS = 120
 POINTS = 481  # of the gradient's curves
 

@@ -1,7 +1,7 @@
 """The lines of qlab that print what the Train quantized instrument shows."""
 
 from qlab.live.qat_quantizers import Quantized
-from qlab.live.qat_state import NETWORK, QatResult, QatState
+from qlab.live.qat_state import NETWORK, SAMPLE, QatResult, QatState
 
 
 def code_of(s: QatState, r: QatResult, made: Quantized, training: str) -> str:
@@ -14,15 +14,12 @@ def code_of(s: QatState, r: QatResult, made: Quantized, training: str) -> str:
     training
         Lines that make ``trained``, where a network of this setting was trained here.
     """
-    source = f'net.weights["{s.layer}"]'
-    if s.side == "activations":
-        source = f'qlab.networks.activations(net, mnist.train[:128].images)["{s.layer}"]'
     lines = [
         "import numpy as np, qlab",
         "from qlab import codebooks, core, ranges",
         "from qlab.core import QuantSpec, surrogate",
         f'net, mnist = qlab.networks.load("{NETWORK}"), qlab.data.load("mnist")',
-        f"x = {source}",
+        f"x = {_values(s, 'net')}",
         *made.lines.splitlines(),
     ]
     if r.held.size:
@@ -58,6 +55,13 @@ def code_of(s: QatState, r: QatResult, made: Quantized, training: str) -> str:
     return "\n".join([*lines, *_measured(r), *_trained(s, r, training)]) + "\n"
 
 
+def _values(s: QatState, net: str) -> str:
+    """Write what gives a network's weights, or activations, of the layer that is looked at."""
+    if s.side == "weights":
+        return f'{net}.weights["{s.layer}"]'
+    return f'qlab.networks.activations({net}, mnist.train[:{SAMPLE}].images)["{s.layer}"]'
+
+
 def _measured(r: QatResult) -> list[str]:
     method = "dorefa" if r.method == "pact" and r.activations is None else r.method
     names = {"trained": method, "mse": "mse", "minmax": "minmax"}
@@ -79,14 +83,10 @@ def _trained(s: QatState, r: QatResult, training: str) -> list[str]:
     lines = [*training.splitlines(), f'print("error_own", 1 - {test}.value)']
     if r.trained is None:
         return lines
-    own = f'trained.network.weights["{s.layer}"]'
-    if s.side == "activations":
-        images = "mnist.train[:128].images"
-        own = f'qlab.networks.activations(trained.network, {images})["{s.layer}"]'
     gap = f"float(np.diff(np.unique(own{'[0]' if r.trained.by_row else ''})).min())"
     return [
         *lines,
-        f"own = {own}",
+        f"own = {_values(s, 'trained.network')}",
         'print("own_levels", len(np.unique(own)))',
         f'print("own_gap", {gap if r.trained.gap else 0.0})',
         'print("own_zeros", qlab.metrics.sparsity(own))',

@@ -13,6 +13,7 @@ from qlab.live.state import State
 from qlab.metrics import Measured
 
 NETWORK = "lenet_300_100"
+SAMPLE = 128  # training images whose activations are looked at
 FACTORS = (0.25, 0.3, 0.35, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.7, 2.0, 2.4, 3.0, 4.0)
 RATES = tuple(
     float(f"{m}e{e}") for e in (-4, -3) for m in (1, 1.5, 2, 3, 5, 7)

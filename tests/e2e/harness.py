@@ -177,7 +177,7 @@ class App:
         self.page.goto(url, wait_until="commit")
         try:
             self.page.wait_for_selector(wait, timeout=45_000)
-        except NotInTime:  # once in hundreds, under load, cause unknown: reload as users do
+        except NotInTime:  # last seen when kernels had ports; write it down, reload as users do
             said = self.page.evaluate("document.body.innerText")
             kernels = {kernel: str(process) for kernel, process in self.server.kernels().items()}
             LATE.parent.mkdir(exist_ok=True)
