@@ -122,6 +122,8 @@ def test_an_app_opens_clean_and_accessible(visit: Visit, name: str) -> None:
         app.page.locator("img.qlab-figure:visible").evaluate_all("(a) => a.map((i) => i.alt)")
     )
     assert message(app) == ""
+    left = app.page.locator(".qlab-card:visible").evaluate_all("(a) => a.map((c) => c.offsetLeft)")
+    assert len(set(left)) >= 2  # pictures side by side: no long label has widened the panel
     assert app.violations() == []
     app.is_clean()
 

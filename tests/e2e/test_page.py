@@ -236,7 +236,7 @@ def test_the_front_page_opens_clean_without_a_kernel(visit: Visit) -> None:
     app = visit("index", wait=".qlab-card")
     assert app.page.locator(".qlab-card").count() == len(INSTRUMENTS)
     for picture in app.page.locator(".qlab-card img").all():
-        assert picture.evaluate("(image) => image.complete && image.naturalWidth") > 0
+        assert picture.evaluate("async (image) => (await image.decode(), image.naturalWidth)") > 0
     assert app.page.evaluate("document.getElementById('jupyter-config-data')") is None
     assert app.violations() == []
     app.is_clean()
