@@ -147,6 +147,7 @@ def drag_to_ends_and_middle(app: App, trait: str) -> None:
     low, high = ends(app, trait)
     reached: list[float] = []
     for fraction in (0.0, 1.0, 0.5, 0.0):
+        app.settle(rest=0.1)  # numbers of a value on the way may be those of the next end
         before, place = (numbers(app), pictures(app)), app.slider(trait)
         app.drag(trait, fraction)
         reached.append(app.slider(trait))
