@@ -4,17 +4,16 @@ The calibration split holds 1,024 images; what they send into a layer is all tha
 A method sees those of a draw: n of them, by a seed.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Generator, Hashable, Sequence
+from collections.abc import Generator, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
 from qlab import data, metrics, networks, ranges
 from qlab.core import QParams, QuantSpec, qparams_between
 from qlab.live.calibrate_state import ALL_IMAGES
+from qlab.live.recent import Recent
 from qlab.ranges import ClippingErrors, Magnitudes
 
 BINS = 150  # of the histogram, two pixels each
@@ -82,12 +81,12 @@ class Sources:
     """Sources and clip points that were computed, by name."""
 
     def __init__(self) -> None:
-        self._sources: OrderedDict[Hashable, Source] = OrderedDict()
-        self._clips: OrderedDict[Hashable, float] = OrderedDict()
-        self._counts: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._sources: Recent[Hashable, Source] = Recent(SOURCES)
+        self._clips: Recent[Hashable, float] = Recent(CLIPS)
+        self._counts: Recent[Hashable, np.ndarray] = Recent(CLIPS)
 
     def __getitem__(self, name: tuple[str, str, str]) -> Source:
-        return _kept(self._sources, name, lambda: Source.of(*name), SOURCES)
+        return self._sources.find(name, lambda: Source.of(*name))
 
     def seen(self, name: tuple[str, str, str], draw: tuple[int, int]) -> np.ndarray:
         """Count the magnitudes of a draw in the bins of its source."""
@@ -95,9 +94,7 @@ class Sources:
         if draw[0] >= ALL_IMAGES:
             return source.counts
         largest = source.magnitudes.largest
-        return _kept(
-            self._counts, (name, draw), lambda: binned(source.drawn(*draw), largest), CLIPS
-        )
+        return self._counts.find((name, draw), lambda: binned(source.drawn(*draw), largest))
 
     def known(self, name: Hashable, draw: Hashable, bits: int, method: str) -> float | None:
         """Return a method's clip point if it was computed."""
@@ -126,7 +123,7 @@ class Sources:
     ) -> float:
         """Let a method choose its clip point, once."""
         key = (name, draw, bits, method)
-        return _kept(self._clips, key, lambda: chosen(self[name], draw, bits, method), CLIPS)
+        return self._clips.find(key, lambda: chosen(self[name], draw, bits, method))
 
     def patiently(
         self,
@@ -151,8 +148,6 @@ class Sources:
         finally:  # the state has moved: what has not begun is not wanted
             for clip in coming.values():
                 clip.cancel()
-        while len(self._clips) > CLIPS:
-            self._clips.popitem(last=False)
 
 
 def chosen(source: Source, draw: tuple[int, int], bits: int, method: str) -> float:
@@ -165,12 +160,3 @@ def chosen(source: Source, draw: tuple[int, int], bits: int, method: str) -> flo
 def binned(x: np.ndarray, largest: float) -> np.ndarray:
     """Count magnitudes from 0 to the largest."""
     return metrics.histogram(np.abs(x), 0.0, largest or 1.0, BINS).counts
-
-
-def _kept(store: "OrderedDict[Any, Any]", key: Hashable, make: Callable[[], Any], most: int) -> Any:
-    if key not in store:
-        store[key] = make()
-        if len(store) > most:
-            store.popitem(last=False)
-    store.move_to_end(key)
-    return store[key]

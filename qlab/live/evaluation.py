@@ -6,7 +6,6 @@ pieces of about 5 ms, between which the page is heard.
 """
 
 import os
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from qlab import data, metrics
 from qlab.data import Split
+from qlab.live.recent import Recent
 from qlab.live.worker import finish
 from qlab.metrics import Measured
 from qlab.networks import Network
@@ -43,7 +43,7 @@ class Evaluation:
     """
 
     def __init__(self, split: Split | None = None) -> None:
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: Recent[Hashable, Any] = Recent(KEPT)
         self.test = data.load("mnist").test if split is None else split
         self.order = np.random.default_rng(0).permutation(len(self.test))
 
@@ -116,12 +116,7 @@ class Evaluation:
 
     def keep(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what was made for this key before, or make it."""
-        if key not in self._kept:
-            self._kept[key] = make()
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        return self._kept.find(key, make)
 
 
 def work(net: Network, start: int = 0) -> int:

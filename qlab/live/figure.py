@@ -11,7 +11,6 @@ CSS pixel; once it rests, ``sharpen`` sends it at the screen's own density.
 import html
 import io
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -23,6 +22,8 @@ from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as MplFigure
 from PIL import Image
+
+from qlab.live.recent import Recent
 
 DPI = 100  # dots an inch of the drawing, one dot per CSS pixel
 _ENCODERS = ThreadPoolExecutor(2, "qlab-encode")  # WebP lets go of Python's lock
@@ -121,8 +122,8 @@ class Figure:
         for artist in self.artists:
             artist.set_animated(True)
         self._staged: Hashable = object()  # no scene yet
-        self._scenes: OrderedDict[Hashable, np.ndarray] = OrderedDict()
-        self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._scenes: Recent[Hashable, np.ndarray] = Recent(SCENES)
+        self._frames: Recent[Hashable, bytes] = Recent(FRAMES)
         self._coming: dict[Hashable, Future[bytes]] = {}  # drawn, not encoded yet
         self._shown: Hashable = None
         self.image = Picture(
@@ -237,9 +238,6 @@ class Figure:
             self._frames[key] = (
                 coming.result() if coming else self._encode(self._pixels(result, density))
             )
-            if len(self._frames) > FRAMES:
-                self._frames.popitem(last=False)
-        self._frames.move_to_end(key)
         return self._frames[key]
 
     def pixels(self, result: Any = None) -> np.ndarray:
@@ -258,10 +256,7 @@ class Figure:
         if name not in self._scenes:
             self._canvas.draw()  # everything but the animated artists
             self._scenes[name] = np.array(self._canvas.buffer_rgba())
-            if len(self._scenes) > SCENES:
-                self._scenes.popitem(last=False)
         else:
-            self._scenes.move_to_end(name)
             self._canvas.get_renderer()  # of this density
         buffer = np.asarray(self._canvas.buffer_rgba())
         np.copyto(buffer, self._scenes[name])

@@ -14,7 +14,6 @@ import html
 import io
 import logging
 import re
-from collections import OrderedDict
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from qlab.live.controls import Chooser, control
 from qlab.live.figure import Figure
 from qlab.live.page import Page, link_of_the_page
 from qlab.live.readout import Readout, Value
+from qlab.live.recent import Recent
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.sheet import png_sheet, svg_sheet
 from qlab.live.state import State
@@ -85,7 +85,7 @@ class Instrument(ipw.VBox):
         super().__init__()
         self.add_class("qlab-instrument")
         self.state: Any = self.STATE(**values)
-        self.results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.results: Recent[tuple[Any, ...], Any] = Recent(RESULTS)
         self.result: Any = None
         self.message = ""
         self.standing: Any = None  # a function in the place of one of the library's
@@ -211,11 +211,7 @@ class Instrument(ipw.VBox):
         """Find or compute the result of a state, in steps, and keep it."""
         key = s.key()
         if key not in self.results:
-            result = yield from self.steps(s)
-            self.results[key] = result
-            if len(self.results) > RESULTS:
-                self.results.popitem(last=False)
-        self.results.move_to_end(key)
+            self.results[key] = yield from self.steps(s)
         return self.results[key]
 
     def show(self, result: Any) -> None:

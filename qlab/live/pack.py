@@ -5,7 +5,6 @@ with gaps, with a prefix code, with arithmetic coding; and the bound that none o
 How well the network still does with this one layer decoded is measured while the page rests.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
@@ -24,6 +23,7 @@ from qlab.live.pack_pictures import bytes_figure, line_figure, words_figure
 from qlab.live.pack_presets import PRESETS
 from qlab.live.pack_state import NETWORK, Codes, Decoded, PackResult, PackState
 from qlab.live.readout import Value
+from qlab.live.recent import Recent
 from qlab.live.worker import Task
 
 KEPT = 8  # settings whose codes are kept, a megabyte each
@@ -99,26 +99,18 @@ class Pack(Instrument):
             W = networks.load(NETWORK).weights[s.layer]
             pruned = W * np.asarray(pruning.magnitude(W, s.sparsity))
             yield
-            self._keep(name, _coded(s, W, pruned, quick=True))
+            self.codes[name] = _coded(s, W, pruned, quick=True)
             yield
-        self.codes.move_to_end(name)
         return self.codes[name]
-
-    def _keep(self, name: tuple[Any, ...], codes: Codes) -> None:
-        self.codes[name] = codes
-        while len(self.codes) > KEPT:
-            self.codes.popitem(last=False)
 
     def _sizes(self, s: PackState, codes: Codes) -> dict[str, Size]:
         """Bytes of every format; of arithmetic coding once it was written."""
-        key = (*s.chosen(), s.gap_bits, codes.exact)
-        if key not in self.counted:
-            self.counted[key] = coding.sizes(
+        sizes = self.counted.find(
+            (*s.chosen(), s.gap_bits, codes.exact),
+            lambda: coding.sizes(
                 codes.q, s.bits, meaning=codes.meaning, zero=codes.zero, gap_bits=s.gap_bits
-            )
-            while len(self.counted) > 64:
-                self.counted.popitem(last=False)
-        sizes = self.counted[key]
+            ),
+        )
         if s.chosen() in self.decoded:
             sizes = sizes | {"rans": _rans(codes, self.decoded[s.chosen()])}
         return sizes
@@ -139,7 +131,8 @@ class Pack(Instrument):
         if not codes.exact:
             W = networks.load(NETWORK).weights[s.layer]
             pruned = W * np.asarray(pruning.magnitude(W, s.sparsity))
-            self._keep(s.chosen(), (yield from _beside(lambda: _coded(s, W, pruned, quick=False))))
+            exact = yield from _beside(lambda: _coded(s, W, pruned, quick=False))
+            self.codes[s.chosen()] = exact
         if s.key() in self.results and not self.results[s.key()].exact:
             del self.results[s.key()]
             result = yield from self.result_of(s)
@@ -164,10 +157,7 @@ class Pack(Instrument):
         codes = yield from self.codes_of(s)
         name = s.chosen()
         if name not in self.decoded:
-            found: Decoded = yield from checked(s, codes, _beside)
-            self.decoded[name] = found
-            while len(self.decoded) > 64:
-                self.decoded.popitem(last=False)
+            self.decoded[name] = yield from checked(s, codes, _beside)
         found = self.decoded[name]
         result = yield from self.result_of(s)
         if result.decoded is None:
@@ -184,9 +174,9 @@ class Pack(Instrument):
 
     def build(self) -> list[Figure]:
         """Make the three pictures."""
-        self.codes: OrderedDict[tuple[Any, ...], Codes] = OrderedDict()
-        self.counted: OrderedDict[tuple[Any, ...], dict[str, Size]] = OrderedDict()
-        self.decoded: OrderedDict[tuple[Any, ...], Decoded] = OrderedDict()
+        self.codes: Recent[tuple[Any, ...], Codes] = Recent(KEPT)
+        self.counted: Recent[tuple[Any, ...], dict[str, Size]] = Recent(64)
+        self.decoded: Recent[tuple[Any, ...], Decoded] = Recent(64)
         self.accuracies = Accuracies()
         networks.load(NETWORK)
         return [words_figure(), line_figure(), bytes_figure()]

@@ -5,7 +5,6 @@ measured: at once on a draw of the test images, then on all. Bytes and operation
 honestly, time is taken with a clock, and fine-tuning brings back what the cut took.
 """
 
-from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -21,6 +20,7 @@ from qlab.live.prune_pictures import Pictures, Scores
 from qlab.live.prune_state import LayerCut, PruneResult, PruneState
 from qlab.live.prune_tuning import Tuning
 from qlab.live.readout import Readout, Value
+from qlab.live.recent import Recent
 from qlab.live.worker import Task
 from qlab.networks import Network
 
@@ -153,12 +153,9 @@ class Prune(Instrument):
         """Masks of all layers; those that are not pruned keep everything."""
         if self.at_work is not None:
             return self._all_kept(s) | self.at_work.answers(s)
-        key = self._key(s)
-        if key not in self._kept_masks:
-            self._kept_masks[key] = self._all_kept(s) | masks_of(self._net(s), s)
-            if len(self._kept_masks) > MASKS:
-                self._kept_masks.popitem(last=False)
-        return self._kept_masks[key]
+        return self._kept_masks.find(
+            self._key(s), lambda: self._all_kept(s) | masks_of(self._net(s), s)
+        )
 
     def _all_kept(self, s: PruneState) -> dict[str, np.ndarray]:
         return {name: np.ones(W.shape, dtype=bool) for name, W in self._net(s).weights.items()}
@@ -344,7 +341,7 @@ class Prune(Instrument):
         """Load the data and make the four pictures."""
         self.clock, self.hint, self.reason = Readout("clock"), ipw.HTML(), ipw.HTML()
         self.tuning = Tuning(self)
-        self._kept_masks: OrderedDict[Any, dict[str, np.ndarray]] = OrderedDict()
+        self._kept_masks: Recent[Any, dict[str, np.ndarray]] = Recent(MASKS)
         self.evaluation = Evaluation()
         networks.load(self.state.network)
         self.pictures = Pictures(self._masks, self._scores, self._points)

@@ -12,7 +12,6 @@ import copy
 import importlib
 import itertools
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ import numpy as np
 
 from qlab.live.page import in_voila
 from qlab.live.readout import Value
+from qlab.live.recent import Recent
 from qlab.live.worker import Task, finish
 
 if TYPE_CHECKING:
@@ -151,8 +151,8 @@ class StandIn:
         self.instrument, self.name, self.function = instrument, name, function
         self.shown, self.marks, self._run, self._heard = show, marks, run, heard
         self.serial = next(_serial)
-        self.results: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._answers: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self.results: Recent[tuple[Any, ...], Any] = Recent(KEPT + 1)  # until one is forgotten
+        self._answers: Recent[tuple[Any, ...], Any] = Recent(KEPT + 1)
         self._differences: dict[tuple[Any, ...], Difference | None] = {}
         self._completed: set[tuple[Any, ...]] = set()
         self.trouble = ""  # of the function, in a sentence
@@ -185,12 +185,7 @@ class StandIn:
 
     def answers(self, s: Any, *given: Any) -> Any:
         """Return what the function answers to a state, asked once."""
-        key = s.key()
-        if key not in self._answers:
-            self._answers[key] = self.ask(s, *given)
-            if len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
-        return self._answers[key]
+        return self._answers.find(s.key(), lambda: self.ask(s, *given))
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

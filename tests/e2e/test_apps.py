@@ -187,15 +187,14 @@ def differs(app: App, before: tuple[dict[str, str], list[int]]) -> bool:
 @each_app
 def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -> None:
     app = visit(name)
-    app.settle()
     for trait, setting in INSTRUMENTS[name].STATE.settings().items():
         if not isinstance(setting, Choice | Flag) or (name, trait) in NEEDS:
             continue
+        app.settle(rest=0.2)  # what the choice before it moved, and allows here
         before = numbers(app), pictures(app)
         if isinstance(setting, Flag):
             app.control(trait).locator("input").click()
         else:
-            app.settle(rest=0.2)  # what the choice before it allows here
             select = app.control(trait).locator("select")
             if select.is_disabled():
                 continue  # one option alone makes sense here
@@ -257,6 +256,7 @@ def test_copied_code_runs_and_prints_the_numbers_of_the_page(visit: Visit, name:
     app = visit(name)
     app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     app.drag(FIRST[name], 0.2)
+    app.settle(rest=0.2)
     if "accuracy" in numbers(app):
         until(lambda: app.output("accuracy").get("n") == "10000", 60)
     until(lambda: "nan" not in numbers(app).values(), 60, "no number is still to come")
@@ -378,7 +378,9 @@ HOSTILE = {
 
 @three_apps
 def test_a_hostile_link_leaves_the_defaults_and_says_one_sentence(visit: Visit, name: str) -> None:
-    start = settings(visit(name))
+    default = visit(name)
+    default.settle()
+    start = settings(default)
     kinds = HOSTILE if name == "quantize" else {"a script": HOSTILE["a script"]}  # one door for all
     for kind, written in kinds.items():
         app = visit()

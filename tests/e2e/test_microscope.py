@@ -17,8 +17,9 @@ def test_a_click_on_a_cell_looks_at_that_weight_and_the_keys_go_on_from_there(
     x, y = (50 + 11 * 3.5) / 408, (10 + 11 * 2.5) / 308
     picture.click(position={"x": box["width"] * x, "y": box["height"] * y})
     until(lambda: app.value("value") != before)
-    assert (app.slider("row"), app.slider("column")) == (24 + 2, 192 + 3)
-    assert "fc1[26, 195]" in app.page.locator(".qlab-readout-main").inner_text()
+    at = (24 + 2, 192 + 3)
+    until(lambda: (app.slider("row"), app.slider("column")) == at, what="the sliders follow")
+    until(lambda: "fc1[26, 195]" in app.page.locator(".qlab-readout-main").inner_text())
     app.press("column", "ArrowRight")
     until(lambda: "fc1[26, 196]" in app.page.locator(".qlab-readout-main").inner_text())
     app.is_clean()
