@@ -1,5 +1,6 @@
 """A test that does not run proves nothing: a skip that nobody allowed fails the run."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,10 @@ def run(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "test_example.py").write_text(PASSES + source)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    bare = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # these need none
+    return subprocess.run(
+        command, cwd=folder, env=bare, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_run_without_skips_passes(tmp_path: Path) -> None:
