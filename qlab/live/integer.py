@@ -22,6 +22,7 @@ from qlab.live.integer_arithmetic import (
     base_of,
     calibrated,
     equal,
+    first_sums,
     grid_of,
     images_of_an_estimate,
     network_of,
@@ -42,6 +43,7 @@ from qlab.live.integer_presets import PRESETS
 from qlab.live.integer_state import IntegerResult, IntegerState
 from qlab.live.integer_steps import csv_rows, table
 from qlab.live.readout import Value
+from qlab.live.recent import Recent
 from qlab.live.worker import Task
 from qlab.networks import IntegerNetwork, bits_for, follow
 
@@ -131,7 +133,7 @@ class Integer(Instrument):
             return (yield from tally(net, test[rows], recode, s.layer))
         processor = ("base",) if equal(base_of(s), net) else s.arithmetic().values()
         key = ("tally", s.network, s.weight_bits, s.activation_bits, *processor, len(rows))
-        return (yield from self._kept(key, net, test[rows]))
+        return (yield from self._kept(key, net, s, rows))
 
     def _base_tally(
         self, s: IntegerState, base: IntegerNetwork, rows: np.ndarray
@@ -140,14 +142,22 @@ class Integer(Instrument):
         whole = (*key, len(self.evaluation.test))
         if whole in self.tallies:
             return self.tallies[whole]
-        return (yield from self._kept((*key, len(rows)), base, self.evaluation.test[rows]))
+        return (yield from self._kept((*key, len(rows)), base, s, rows))
 
-    def _kept(self, key: Any, net: IntegerNetwork, images: Any) -> Generator[None, None, Tally]:
+    def _kept(
+        self, key: Any, net: IntegerNetwork, s: IntegerState, rows: np.ndarray
+    ) -> Generator[None, None, Tally]:
         if key not in self.tallies:
-            self.tallies[key] = yield from tally(net, images)
-            if len(self.tallies) > 200:  # a few kB each
-                self.tallies.pop(next(iter(self.tallies)))
+            sums = self.first.get((s.network, s.weight_bits, s.activation_bits))
+            first = None if sums is None else sums[rows]
+            self.tallies[key] = yield from tally(net, self.evaluation.test[rows], first=first)
         return self.tallies[key]
+
+    def _sums(self, s: IntegerState) -> Task:
+        """Sum up the first layer for all images, once for all registers."""
+        key = (s.network, s.weight_bits, s.activation_bits)
+        if sweepable(networks.load(s.network)) and key not in self.first:
+            self.first[key] = yield from first_sums(base_of(s), self.evaluation.test)
 
     def _measure(self, s: IntegerState) -> Task:
         """Replace the estimate of a kept result by all test images."""
@@ -183,6 +193,7 @@ class Integer(Instrument):
         near = sorted(WIDTHS, key=lambda b: (abs(b - s.accumulator_bits), b))
         yield self._link_task()
         yield self._words_task()
+        yield self._sums(s)
         yield self._measure(s)
         yield self._settled_task()
         yield self._calibrate()
@@ -240,7 +251,8 @@ class Integer(Instrument):
     def build(self) -> list[Figure]:
         """Make the four pictures."""
         self.evaluation = Evaluation()
-        self.tallies: dict[Any, Tally] = {}
+        self.tallies: Recent[Any, Tally] = Recent(200)  # a few kB each
+        self.first: Recent[Any, np.ndarray] = Recent(1)  # 12 MB
         self.five = ipw.HTML()
         self.five.add_class("qlab-five")
         networks.load(self.state.network)

@@ -92,11 +92,16 @@ def equal(base: IntegerNetwork, net: IntegerNetwork) -> bool:
 
 
 def tally(
-    net: IntegerNetwork, images: Any, recode: Recode | None = None, layer: str = ""
+    net: IntegerNetwork,
+    images: Any,
+    recode: Recode | None = None,
+    layer: str = "",
+    first: np.ndarray | None = None,
 ) -> Generator[None, None, Tally]:
     """Run images through a network, in pieces, and count.
 
-    ``recode`` says the codes of ``layer`` in the place of the library's own.
+    ``recode`` says the codes of ``layer`` in the place of the library's own; ``first`` are the
+    ``first_sums`` of the images, where they are known.
     """
     size = AT_ONCE if _slow(net) else int(np.clip(PIECE / _cost(net), 4, 50))
     counts = {k.name: Counts(reach=k.reach) for k in net.integer_layers}
@@ -105,7 +110,8 @@ def tally(
     for i in range(0, len(images), size):
         rows = np.arange(i, min(i + size, len(images)))
         q = net.encode(images[i : i + size].images)
-        for done in runs(net, q, recode, layer, rows):
+        known = None if first is None else first[i : i + size]
+        for done in runs(net, q, recode, layer, rows, known):
             counts[done.name] = counts[done.name].after(done)
             low, high = _by_output(done.accumulators)
             old = ends.get(done.name, (low, high))
@@ -115,17 +121,31 @@ def tally(
     return Tally(classes, counts, ends)
 
 
+def first_sums(net: IntegerNetwork, images: Any) -> Generator[None, None, np.ndarray]:
+    """Return what the first layer sums up: most of the work, and the same in every register."""
+    layer = net.integer_layers[0]
+    size = int(np.clip(PIECE / _cost(net), 4, 50))
+    found = np.empty((len(images), len(layer.codes)), layer.steps.dtype)
+    for i in range(0, len(images), size):
+        q = net.encode(images[i : i + size].images)
+        found[i : i + size] = layer.sums(net.enter(layer.name, q))
+        yield
+    return found
+
+
 def runs(
     net: IntegerNetwork,
     q: np.ndarray,
     recode: Recode | None = None,
     name: str = "",
     rows: np.ndarray | None = None,
+    first: np.ndarray | None = None,
 ) -> Iterator[LayerRun]:
-    """Yield what happens in each integer layer."""
+    """Yield what happens in each integer layer; `first` as for ``tally``."""
     for layer in net.layers:
         if isinstance(layer, IntegerLayer):
-            done = layer.trace(q)
+            done = layer.trace(q, first)
+            first = None  # of the first layer alone
             if recode is not None and layer.name == name:
                 codes = recode(done, np.zeros(1, int) if rows is None else rows)
                 done = LayerRun(done.name, done.accumulators, codes, done.overflows, done.saturated)

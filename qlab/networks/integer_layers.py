@@ -148,9 +148,21 @@ class IntegerLayer:
         codes = np.clip(self._rescaled(acc), self.lowest, highest)
         return codes.astype(code_type(self.leaving.spec))
 
-    def trace(self, q: Integer[np.ndarray, "n *inputs"]) -> LayerRun:
-        """Return the codes that leave with the accumulators, and what did not fit."""
-        sums = self._sums(q)
+    def trace(
+        self,
+        q: Integer[np.ndarray, "n *inputs"],
+        sums: Integer[np.ndarray, "n out *place"] | None = None,
+    ) -> LayerRun:
+        """Return the codes that leave with the accumulators, and what did not fit.
+
+        Parameters
+        ----------
+        q
+            What enters.
+        sums
+            ``sums(q)``, where it is known already.
+        """
+        sums = self.sums(q) if sums is None else sums
         acc = self._register(q, sums)
         y = self._rescaled(acc)
         lowest, highest = self.lowest, self.leaving.spec.quant_max
@@ -188,8 +200,15 @@ class IntegerLayer:
         shape = (self.steps.shape[1], n * height * width)
         return windows.transpose(1, 4, 5, 0, 2, 3).reshape(shape).astype(kind) - z
 
-    def _sums(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "n out *place"]:
-        """Equation 1; einsum multiplies integers at the processor's width, `@` does not."""
+    def sums(self, q: Integer[np.ndarray, "n *inputs"]) -> Integer[np.ndarray, "n out *place"]:
+        """Return the true sums, eq. (1), whether the accumulator holds them or not.
+
+        Parameters
+        ----------
+        q
+            What enters.
+        """
+        # einsum multiplies integers at the processor's width, `@` does not
         W, b = self.steps, self.bias.astype(self.steps.dtype)
         if self.codes.ndim == 2:
             return np.einsum("ni,oi->no", self.columns(q).T, W) + b
@@ -219,7 +238,7 @@ class IntegerLayer:
         if self.reach > limits(self.accumulator_bits)[1] and self.overflow == "saturate":
             held = saturated(self.steps, self.columns(q), self.bias, self.accumulator_bits)
             return self._placed(held, q)
-        sums = self._sums(q) if sums is None else sums
+        sums = self.sums(q) if sums is None else sums
         if self.reach <= limits(self.accumulator_bits)[1]:
             return sums  # nothing can overflow, for any image
         return wrapped(sums, self.accumulator_bits)

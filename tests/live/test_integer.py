@@ -7,9 +7,10 @@ from numpy.testing import assert_array_equal
 from qlab import data, metrics, networks
 from qlab.core import PerAxis, QuantSpec, dequantize
 from qlab.live import Integer
-from qlab.live.integer_arithmetic import network_of
+from qlab.live.integer_arithmetic import network_of, tally
 from qlab.live.integer_state import IntegerState
 from qlab.live.integer_steps import binary
+from qlab.live.worker import finish
 from qlab.networks import IntegerNetwork
 from tests.live.driving import (
     assert_control_moves_everything,
@@ -230,6 +231,26 @@ def test_a_curve_fills_itself_over_the_widths(integer):
     known = integer._known(integer.result)
     assert [p.accumulator_bits for p in known] == [16, 20, 24]
     assert integer.csv().count("accuracy against accumulator") == 1
+
+
+@pytest.mark.parametrize("weight_bits", [8, 5])
+def test_sums_of_the_first_layer_that_are_known_change_no_count_in_any_register(
+    integer, weight_bits
+):
+    integer.state.offer({"network": "mlp_784_128_10", "weight_bits": weight_bits})
+    s = integer.state.copy()
+    integer.tallies.clear()
+    finish(integer._sums(s))
+    assert (s.network, s.weight_bits, s.activation_bits) in integer.first
+    rows = integer.evaluation.order[:60]  # not in the order in which they were summed up
+    for bits, overflow in ((32, "wrap"), (18, "wrap"), (12, "wrap"), (18, "saturate")):
+        net = network_of(s.copy(accumulator_bits=bits, overflow=overflow))
+        found = finish(integer._kept(("not kept", bits, overflow), net, s, rows))
+        plain = finish(tally(net, MNIST.test[rows]))
+        assert_array_equal(found.classes, plain.classes)
+        assert found.counts == plain.counts
+        for name, (low, high) in plain.ends.items():
+            assert_array_equal(found.ends[name], (low, high))
 
 
 def test_presets_teach_something_that_is_so(integer):

@@ -194,7 +194,7 @@ def test_a_sum_that_is_followed_ends_in_the_layers_accumulator_and_code(name, bi
                 at = (0, o, *found.place)
                 assert found.registers[-1] == done.accumulators[at]
                 assert found.code == done.codes[at]
-                true = one._sums(q)
+                true = one.sums(q)
                 assert found.sums[-1] == true[at] == found.sums[0] + found.products.sum()
                 assert abs(found.sums[-1]) == np.abs(true[0, o]).max()
             if found.place:
