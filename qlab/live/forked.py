@@ -173,11 +173,15 @@ def prepare() -> None:
     """Import and load what every page needs, without starting a thread: those do not fork."""
     os.environ["JPY_PARENT_PID"] = str(os.getpid())  # read by the import: copies end with us
     import ipykernel.kernelapp  # noqa: F401
+    import ipywidgets
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     from qlab import data, live, networks
 
+    # imported without a kernel, it has not said who answers a page that asks for all its widgets:
+    # the page would ask for one after the other, and sometimes miss the one that it shows
+    ipywidgets.register_comm_target()
     list(live.INSTRUMENTS.values())
     data.load("mnist").test[:1].images  # noqa: B018  unpacks them
     networks.load("lenet_300_100")

@@ -20,11 +20,9 @@ from urllib.parse import urlsplit
 import psutil
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Locator, Page, WebSocket
-from playwright.sync_api import TimeoutError as NotInTime
 
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
-LATE = ROOT / "build" / "pages that did not come.txt"
 READY = "The apps are at "
 SNAPSHOT = """() => {
   const hash = (text) => {  // of a picture's source: sent whole, it is most of the work
@@ -175,16 +173,7 @@ class App:
         """Open an app by its name and wait for its first slider (or for another selector)."""
         url = f"{self.server.address}voila/render/{name}.ipynb{'?' if query else ''}{query}"
         self.page.goto(url, wait_until="commit")
-        try:
-            self.page.wait_for_selector(wait, timeout=45_000)
-        except NotInTime:  # last seen when kernels had ports; write it down, reload as users do
-            said = self.page.evaluate("document.body.innerText")
-            kernels = {kernel: str(process) for kernel, process in self.server.kernels().items()}
-            LATE.parent.mkdir(exist_ok=True)
-            with LATE.open("a") as file:
-                print(url, repr(said), kernels, self.server.text(), sep="\n", file=file)
-            self.page.reload(wait_until="commit")
-            self.page.wait_for_selector(wait, timeout=45_000)
+        self.page.wait_for_selector(wait, timeout=45_000)
         return self
 
     @property

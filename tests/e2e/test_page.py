@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from qlab.live.server import WARM
 from tests.e2e.conftest import Visit
-from tests.e2e.harness import READY, ROOT, App, Server, until
+from tests.e2e.harness import READY, ROOT, App, Server, as_bytes, until
 
 Start = Callable[..., Server]
 INSTRUMENTS = sorted(path.stem for path in ROOT.glob("apps/*.ipynb") if path.stem != "index")
@@ -67,6 +67,19 @@ def test_the_probe_opens_clean(probe: Visit) -> None:
     app.settle()
     assert app.violations() == []
     app.is_clean()
+
+
+def test_a_page_asks_for_its_widgets_in_one_question(probe: Visit) -> None:
+    app, sent = probe(), [b""]
+
+    def keep(frame: str | bytes) -> None:
+        sent.append(as_bytes(frame))
+
+    app.page.on("websocket", lambda socket: socket.on("framesent", keep))
+    app.open("probe")
+    questions = b"\n".join(sent)
+    assert questions.count(b'"request_states"') == 1
+    assert questions.count(b'"request_state"') == 0
 
 
 def test_mouse_and_keys_move_the_slider_and_the_number_follows(probe: Visit) -> None:

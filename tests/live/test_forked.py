@@ -98,6 +98,28 @@ def test_a_copy_is_a_kernel_of_its_own_with_all_that_was_imported(original: Orig
     asyncio.run(visit())
 
 
+def test_a_copy_tells_a_page_all_its_widgets_when_asked_once(original: Original) -> None:
+    async def visit() -> None:
+        async with Kernel() as kernel:
+            made = "import json, ipywidgets as i; made = [i.IntSlider(value=k) for k in (3, 4)]\n"
+            ids = await kernel.prints(f"{made}print(json.dumps([w.model_id for w in made]))")
+            session, shell = kernel.client.session, kernel.client.shell_channel
+            here = {"comm_id": "all"}
+            opened = here | {"target_name": "jupyter.widget.control", "data": {}}
+            asked = here | {"data": {"method": "request_states"}}
+            shell.send(session.msg("comm_open", opened, metadata={"version": "1.0.0"}))
+            shell.send(session.msg("comm_msg", asked))
+            while True:
+                message = await kernel.client.get_iopub_msg(timeout=10)
+                assert message["msg_type"] != "comm_close", "nobody answers"
+                if message["msg_type"] == "comm_msg" and message["content"]["comm_id"] == "all":
+                    break
+            states = message["content"]["data"]["states"]
+            assert [states[one]["state"]["value"] for one in ids] == [3, 4]
+
+    asyncio.run(visit())
+
+
 def test_a_copy_has_the_environment_and_folder_it_was_asked_for(
     original: Original, tmp_path: Path
 ) -> None:
