@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.notebooks.conftest import no_copies_left
+
+__all__ = ["no_copies_left", "record_path"]
+
 
 @pytest.fixture(autouse=True)
 def record_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -106,7 +106,8 @@ class Notebook(App):
         self.sources = ["".join(cell["source"]) for cell in cells]
         self.page.set_default_timeout(PATIENCE * 1000)
         asks = self.page.locator(".jp-Dialog", has_text="Select Kernel")
-        self.page.add_locator_handler(asks, self._take_kernel)
+        # it may ask again before it has the list: who waits for the end of the first waits for ever
+        self.page.add_locator_handler(asks, self._take_kernel, no_wait_after=True)
         self.page.goto(f"{lab.address}lab/tree/{path.name}?token={TOKEN}", wait_until="commit")
         # ready once the kernel is: then the toolbar says that it idles
         idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")

@@ -10,7 +10,6 @@ processes can't be copied, get a kernel as Jupyter starts it: only what they imp
 """
 
 import ast
-import atexit
 import functools
 import tempfile
 from pathlib import Path
@@ -49,14 +48,19 @@ class Copies(AsyncKernelManager):
         return Copied(parent=self)
 
 
-@functools.cache
 def copies() -> type[AsyncKernelManager]:
-    """Start the process to be copied, once, and return who copies it, or who always starts anew."""
+    """Return who copies kernels, from a process that is started when there is none; or anew."""
     if not forked.possible():
         return AsyncKernelManager
-    original = forked.Original({})
-    atexit.register(original.end)
+    if forked.Original.present is None:
+        forked.Original({})
     return Copies
+
+
+def end_copies() -> None:
+    """End the process that kernels are copied from, if there is one."""
+    if forked.Original.present is not None:
+        forked.Original.present.end()
 
 
 @functools.cache
