@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from playwright.sync_api import BrowserContext, Locator, TimeoutError
 
@@ -76,6 +76,13 @@ class JupyterLab:
         except OSError:
             return False
 
+    def start_kernel(self, notebook: str) -> None:
+        """Start a notebook's kernel: a page that opens it then has nothing to ask."""
+        session = {"path": notebook, "name": notebook, "type": "notebook"}
+        body = json.dumps(session | {"kernel": {"name": "python3"}}).encode()
+        headers = {"Authorization": f"token {TOKEN}", "Content-Type": "application/json"}
+        urlopen(Request(f"{self.address}api/sessions", body, headers), timeout=PATIENCE).close()
+
     def stop(self) -> None:
         """End it, and the kernels with it."""
         os.killpg(self.process.pid, signal.SIGTERM)
@@ -105,18 +112,13 @@ class Notebook(App):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         self.sources = ["".join(cell["source"]) for cell in cells]
         self.page.set_default_timeout(PATIENCE * 1000)
-        asks = self.page.locator(".jp-Dialog", has_text="Select Kernel")
-        # it may ask again before it has the list: who waits for the end of the first waits for ever
-        self.page.add_locator_handler(asks, self._take_kernel, no_wait_after=True)
+        # on a busy machine the page has no list of kernels yet, asks for one, and forgets the cells
+        lab.start_kernel(path.name)
         self.page.goto(f"{lab.address}lab/tree/{path.name}?token={TOKEN}", wait_until="commit")
         # ready once the kernel is: then the toolbar says that it idles
         idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
         idle.wait_for()
         self._run_all()
-
-    def _take_kernel(self, dialog: Locator) -> None:
-        """Answer JupyterLab, which asks for a kernel where the list of kernels came late."""
-        dialog.get_by_role("button", name="Select Kernel").click()
 
     def _run_all(self) -> None:
         """Run all cells; a kernel that only just came up may not hear it the first time."""
