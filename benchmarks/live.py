@@ -47,7 +47,7 @@ RESTED = 110  # ms between two presses after which idle work may have helped: no
 PROMISED = ("quantize", "prune", "distill")  # others when named: `python -m benchmarks.live grids`
 NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
 PEERS = {"ready": "a ready picture in an Image widget", "peer": "the peer: interact"}
-UNTURNED = ("network", "grid", "repair")  # what their changes cost is computed beside the page
+UNTURNED = ("network", "grid", "repair", "format")  # beside the page, or they hide sliders
 STILL = ("epochs",)  # sliders of a training to come: they move no picture
 LARGE = "lenet_5"  # ten times the work: measured when named, `python -m benchmarks.live lenet_5`
 HERE = Path(__file__).parent
@@ -270,8 +270,8 @@ def opened() -> Iterator[Opener]:
             server.stop()
 
 
-def run(only: str = "") -> dict[str, list[Row]]:
-    """Return the rows of both tables."""
+def run(*only: str) -> dict[str, list[Row]]:
+    """Return the rows of both tables, of all that is promised or of what is named."""
     rows: dict[str, list[Row]] = {"keys": [], "drags": []}
     write = {"keys": keys_row, "drags": drag_row}
     with opened() as page:
@@ -287,8 +287,8 @@ def run(only: str = "") -> dict[str, list[Row]]:
             "keys": float(str(rows["keys"][-1]["median"])),
             "drags": float(str(rows["drags"][-1]["frames/s"])),
         }
-        first = only.split(" ")[0]
-        for name in [first] if first in INSTRUMENTS else PROMISED:
+        named = dict.fromkeys(w for words in only if (w := words.split(" ")[0]) in INSTRUMENTS)
+        for name in named or PROMISED:
             settings = INSTRUMENTS[name].STATE.settings()
             menus = [n for n, s in settings.items() if isinstance(s, Choice) and n not in UNTURNED]
             counts = {
@@ -299,7 +299,8 @@ def run(only: str = "") -> dict[str, list[Row]]:
             for network in NETWORKS.get(name, ("",)):
                 for trait, values in counts.items():
                     what = " ".join(filter(None, (name, trait, network)))
-                    if only not in what or (LARGE in what and LARGE not in only):
+                    wanted = [words for words in only or [""] if words in what]
+                    if not any(LARGE in words or LARGE not in what for words in wanted):
                         continue
                     with page(name, f"network={network}" if network else "") as app:
                         for kind, state, samples in measure(what, app, trait, values, menus):
@@ -320,7 +321,11 @@ def places(setting: Whole | Real) -> int:
 
 def main() -> None:
     """Print both tables."""
-    rows = run(*sys.argv[1:])
+    show(run(*sys.argv[1:]))
+
+
+def show(rows: dict[str, list[Row]]) -> None:
+    """Print both tables of these rows."""
     print(table(KEYS, rows["keys"]))
     print()
     print(table(DRAGS, rows["drags"]))

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from benchmarks import MODULES, __main__, qat, table
-from benchmarks.__main__ import README, TRAININGS, insert, main
+from benchmarks.__main__ import README, NAMED, insert, main
 
 
-@pytest.mark.parametrize("name", MODULES + TRAININGS)
+@pytest.mark.parametrize("name", MODULES + NAMED)
 def test_a_benchmark_has_a_module_and_a_place_on_the_page(name: str) -> None:
     assert importlib.util.find_spec(f"benchmarks.{name}") is not None
     page = README.read_text(encoding="utf-8")
     assert insert(insert(page, name, "x"), name, "y") == insert(page, name, "y") != page
 
 
-@pytest.mark.parametrize("name", MODULES + TRAININGS)
+@pytest.mark.parametrize("name", MODULES + NAMED)
 def test_the_page_holds_a_measured_table_of_it(name: str) -> None:
     page = README.read_text(encoding="utf-8")
     section = page.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
@@ -43,7 +43,7 @@ def test_options_go_to_what_is_named_and_trainings_run_only_when_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     page = tmp_path / "README.md"
-    page.write_text("".join(f"<!-- {n} --><!-- /{n} -->" for n in MODULES + TRAININGS))
+    page.write_text("".join(f"<!-- {n} --><!-- /{n} -->" for n in MODULES + NAMED))
     asked: list[tuple[str, list[str]]] = []
 
     def measure(name: str, options: list[str]) -> str:
