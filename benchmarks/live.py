@@ -103,7 +103,8 @@ class Slider:
             other = (here + 1 + int(self.random.integers(options - 1))) % options
             self.page.evaluate("eye.paints = []")
             select.select_option(index=other)
-            if self.menus() not in self.met:
+            self.page.wait_for_timeout(40)  # a menu may hide the slider
+            if self.menus() not in self.met and self.app.control(self.trait).is_visible():
                 break
         self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
         self.met.add(self.menus())

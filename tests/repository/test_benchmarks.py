@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import MODULES, __main__, qat, table
-from benchmarks.__main__ import README, NAMED, insert, main
+from benchmarks.__main__ import NAMED, README, insert, main
 
 
 @pytest.mark.parametrize("name", MODULES + NAMED)
