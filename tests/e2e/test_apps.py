@@ -89,6 +89,15 @@ def message(app: App) -> str:
     return app.page.evaluate(f"{find}?.textContent ?? ''")
 
 
+def complete(app: App) -> None:
+    """Wait until no number of the page is still an estimate or to come."""
+    app.settle(rest=0.2)
+    if "accuracy" in numbers(app):
+        until(lambda: app.output("accuracy").get("n") == "10000", 60)
+    until(lambda: "nan" not in numbers(app).values(), 60, "no number is still to come")
+    app.settle()
+
+
 def ends(app: App, trait: str) -> tuple[float, float]:
     """The least and the greatest value of a slider, as a screen reader is told them."""
     handle = app.control(trait).locator(".noUi-handle").first
@@ -256,11 +265,7 @@ def test_copied_code_runs_and_prints_the_numbers_of_the_page(visit: Visit, name:
     app = visit(name)
     app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     app.drag(FIRST[name], 0.2)
-    app.settle(rest=0.2)
-    if "accuracy" in numbers(app):
-        until(lambda: app.output("accuracy").get("n") == "10000", 60)
-    until(lambda: "nan" not in numbers(app).values(), 60, "no number is still to come")
-    app.settle()
+    complete(app)
     app.click("copy-code")
     until(lambda: "copied" in app.page.locator(".qlab-told").inner_text())
     code = app.page.evaluate("navigator.clipboard.readText()")
@@ -435,7 +440,7 @@ def test_a_forged_message_is_refused_in_a_sentence(visit: Visit, name: str) -> N
     app.page.add_init_script(FORGER)
     app.open(name)
     app.drag(trait, 0.5)
-    app.settle()
+    complete(app)  # a number that comes later would not be there again
     expected = settings(app), numbers(app)
     for state in ({"value": 1e9}, {"value": None}, {"value": "<script>"}, {"max": 99, "index": 99}):
         app.page.evaluate(f"forged({json.dumps(state)})")
