@@ -47,7 +47,7 @@ RESTED = 110  # ms between two presses after which idle work may have helped: no
 PROMISED = ("quantize", "prune", "distill")  # others when named: `python -m benchmarks.live grids`
 NETWORKS = {"quantize": ("lenet_300_100", "lenet_5"), "prune": ("lenet_300_100", "lenet_5")}
 PEERS = {"ready": "a ready picture in an Image widget", "peer": "the peer: interact"}
-UNTURNED = ("network", "grid", "repair", "format")  # beside the page, or they hide sliders
+UNTURNED = ("network", "grid", "repair")  # what their changes cost is computed beside the page
 STILL = ("epochs",)  # sliders of a training to come: they move no picture
 LARGE = "lenet_5"  # ten times the work: measured when named, `python -m benchmarks.live lenet_5`
 HERE = Path(__file__).parent
@@ -103,10 +103,10 @@ class Slider:
             other = (here + 1 + int(self.random.integers(options - 1))) % options
             self.page.evaluate("eye.paints = []")
             select.select_option(index=other)
-            self.page.wait_for_timeout(40)  # a menu may hide the slider
-            if self.menus() not in self.met and self.app.control(self.trait).is_visible():
+            self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
+            seen = self.app.control(self.trait).is_visible()  # a menu may hide the slider
+            if seen and self.menus() not in self.met:
                 break
-        self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
         self.met.add(self.menus())
 
     # -- what is measured
