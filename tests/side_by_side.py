@@ -85,7 +85,8 @@ def tried_again(failed: dict[tuple[str, ...], int]) -> list[str]:
 def main() -> int:
     """Run all groups; 0 if every test passed."""
     BUILD.mkdir(exist_ok=True)
-    shutil.rmtree(BUILD / "pytest", ignore_errors=True)
+    for left_over in ("pytest", "matplotlib"):
+        shutil.rmtree(BUILD / left_over, ignore_errors=True)
     first, *others = GROUPS
     for name in others:
         report(name).write_text("")

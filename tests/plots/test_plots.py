@@ -1,8 +1,12 @@
 """What an artist holds is what the function was given."""
 
+from pathlib import Path
+
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 
 from qlab import plots
 from qlab.plots.histogram import FLOOR
@@ -11,6 +15,15 @@ from qlab.plots.histogram import FLOOR
 @pytest.fixture
 def ax():
     return Figure().add_subplot()
+
+
+def test_settings_and_fonts_are_those_that_matplotlib_came_with():
+    # a list of fonts that outlived its matplotlib makes every kernel complain of missing ones
+    assert Path(mpl.matplotlib_fname()).is_relative_to(mpl.get_data_path())
+    assert "build" in Path(mpl.get_cachedir()).parts
+    assert {"DejaVu Sans Display", "STIXGeneral", "cmmi10"} <= {
+        font.name for font in fontManager.ttflist
+    }
 
 
 def test_stems_stand_at_the_levels_that_hold_weights_as_high_as_their_counts(ax):
