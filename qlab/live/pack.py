@@ -242,9 +242,12 @@ def _coded(s: PackState, W: np.ndarray, pruned: np.ndarray, *, quick: bool) -> C
 def _beside(work: Callable[[], Any]) -> Generator[None, None, Any]:
     """Run what cannot be cut into steps in another thread, and look for it now and then."""
     done = _BESIDE.submit(work)
-    while not wait([done], 0.004).done:  # asleep, so that the other thread computes
-        yield
-    return done.result()
+    try:
+        while not wait([done], 0.004).done:  # asleep, so that the other thread computes
+            yield
+        return done.result()
+    finally:
+        done.cancel()  # the hand went on before it began: what comes now need not wait for it
 
 
 def _rans(codes: Codes, found: Decoded) -> Size:

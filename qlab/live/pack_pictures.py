@@ -51,7 +51,7 @@ def words_figure() -> Figure:
         size=(400, 280),
         build=build,
         draw=draw,
-        key=lambda r: r.key,
+        key=lambda r: (r.key, r.exact),
         scene=lambda r: len(r.levels),
         stage=stage,
         caption=swatch(SKY)
@@ -84,7 +84,7 @@ def line_figure() -> Figure:
         size=(400, 280),
         build=build,
         draw=lambda r: plots.set_kraft(art["kraft"], r.counts, r.lengths, r.symbol),
-        key=lambda r: r.key,
+        key=lambda r: (r.key, r.exact),
         caption=swatch(SKY)
         + "a block of width 2<sup>−bits</sup> a word, the shortest first; together they fill the "
         "line &ensp; ticks above: the shares of the weights &ensp; "

@@ -18,16 +18,19 @@ server of its own.  When a test ends its tabs are closed, and a request to any o
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Error, sync_playwright
 
 from tests.browser import executable
 from tests.e2e.harness import HOST, App, Server
 
 Visit = Callable[..., App]
+OPENED = pytest.StashKey[list[App]]()  # the pages of a test, in the order of their opening
 FLAGS = [
     "--disable-quic",
     "--no-first-run",
@@ -41,6 +44,17 @@ def flags() -> list[str]:
     """Return what Chromium is started with: quiet, and without its sandbox as root."""
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     return [*FLAGS, "--no-sandbox"] if root else FLAGS
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, Any]:
+    """Say how its pages stand when a test fails: it may not fail again while somebody looks."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for number, app in enumerate(item.stash.get(OPENED, []), 1):
+            with suppress(Error):  # the browser may be what failed
+                report.sections.append((f"page {number}", app.report()))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -69,10 +83,12 @@ def probe_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
-def visits(browser: Browser, server: Server, width: int) -> Iterator[Visit]:
+def visits(
+    request: pytest.FixtureRequest, browser: Browser, server: Server, width: int
+) -> Iterator[Visit]:
     """Give a function that opens an app in a fresh profile; close all tabs at the end."""
     context = browser.new_context(viewport={"width": width, "height": 900})
-    apps: list[App] = []
+    apps = request.node.stash.setdefault(OPENED, [])
 
     def visit(
         name: str | None = None, query: str = "", *, wait: str = ".noUi-handle:visible"
@@ -86,18 +102,20 @@ def visits(browser: Browser, server: Server, width: int) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+def visit(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visit]:
     """Open an app of the project."""
-    yield from visits(browser, server, 1280)
+    yield from visits(request, browser, server, 1280)
 
 
 @pytest.fixture
-def phone(browser: Browser, server: Server) -> Iterator[Visit]:
+def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visit]:
     """Open an app of the project in a window 390 pixels wide."""
-    yield from visits(browser, server, 390)
+    yield from visits(request, browser, server, 390)
 
 
 @pytest.fixture
-def probe(browser: Browser, probe_server: Server) -> Iterator[Visit]:
+def probe(
+    request: pytest.FixtureRequest, browser: Browser, probe_server: Server
+) -> Iterator[Visit]:
     """Open a notebook of tests/e2e/apps."""
-    yield from visits(browser, probe_server, 1280)
+    yield from visits(request, browser, probe_server, 1280)

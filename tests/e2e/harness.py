@@ -36,7 +36,17 @@ SNAPSHOT = """() => {
   ]);
 }"""
 
-
+STANDING = """() => ({
+  address: location.href,
+  message: document.querySelector(".qlab-message [role=alert]")?.textContent,
+  controls: [...document.querySelectorAll(".qlab-control")].map((control) => [
+    [...control.classList].at(-1),
+    control.querySelector(".noUi-handle")?.getAttribute("aria-valuenow"),
+    control.querySelector(".widget-readout, select")?.textContent.slice(0, 40),
+  ].join(" ")),
+  numbers: [...document.querySelectorAll("output.qlab-value")]
+    .map((o) => `${o.dataset.name}=${o.dataset.value} (${o.dataset.n})`),
+})"""
 MESSAGE = re.compile(rb'"msg_id": ?"([^"]+)"')
 IDLE = re.compile(rb'"execution_state": ?"idle"')
 
@@ -175,6 +185,14 @@ class App:
         self.page.goto(url, wait_until="commit")
         self.page.wait_for_selector(wait, timeout=45_000)
         return self
+
+    def report(self) -> str:
+        """Say how the page stands: what a failed test's reader would look at."""
+        if self.page.is_closed():
+            return "closed"
+        found = self.page.evaluate(STANDING)
+        told = {"errors": self.errors, "failed": self.failed, "waiting": sorted(self.waiting)}
+        return "\n".join(f"{name}: {what}" for name, what in {**found, **told}.items())
 
     @property
     def kernel(self) -> str:

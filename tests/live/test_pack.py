@@ -1,5 +1,7 @@
 """What the Pack instrument shows is what is written, and what the library computes."""
 
+import threading
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -151,9 +153,10 @@ def test_a_large_table_is_estimated_at_once_and_exact_at_rest(pack, monkeypatch)
     pack.state.offer({"grid": "kmeans", "bits": 3})
     assert pack.values["entropy"].source == "estimated"
     assert "being computed" in pack.values["entropy"].note
-    before = pack.values["sqnr"].value
+    before, quick = pack.values["sqnr"].value, [f.image.value for f in pack.figures.values()]
     pack.settle(everything=False)
     assert pack.values["entropy"].source == "derived" and pack.values["sqnr"].value > before
+    assert all(f.image.value != was for f, was in zip(pack.figures.values(), quick, strict=True))
     assert_equals_library(pack)
     pack.state.offer({"sparsity": 0.5})
     assert 0 in pack.result.levels and not pack.result.exact
@@ -249,6 +252,18 @@ def test_a_long_measurement_yields_after_each_batch(pack):
         for _ in pack.accuracies.measure(s, codes, _beside):
             assert sum(images) <= 500  # of fc1's batches, about 5 ms
             images.clear()
+
+
+def test_what_the_hand_has_left_behind_is_not_begun_in_another_thread():
+    begun, holds = [], threading.Event()
+    first = _beside(holds.wait)
+    next(first)
+    left = _beside(lambda: begun.append("left"))
+    next(left)
+    left.close()
+    holds.set()
+    finish(_beside(lambda: begun.append("wanted")))
+    assert begun == ["wanted"]
 
 
 def test_presets_teach_something_that_is_so(pack):
