@@ -59,7 +59,7 @@ class Figure:
     draw
         ``draw(result)``: moves those artists.
     key
-        ``key(result)``: names the frame; equal keys mean equal pixels.
+        ``key(result)``: names the frame; equal keys and scenes mean equal pixels.
     scene
         ``scene(result)``: names the static part; None if there is only one.
     stage
@@ -113,7 +113,7 @@ class Figure:
         self.caption, self.live = caption, live
         self._draw, self._scene, self._stage = draw, scene, stage
         self._on_pick, self.drags = on_pick, drags
-        self._key: Callable[[Any], Hashable] = lambda result: (key(result), _token(result))
+        self._key: Callable[[Any], Hashable] = lambda r: (key(r), scene(r), _token(r))
         self._describe = describe or (lambda result: title)
         with rc_context({"font.family": "DejaVu Sans", "svg.fonttype": "none"}):
             self.mpl = MplFigure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)

@@ -198,7 +198,12 @@ class QuantizeState(State):
         return QuantSpec(bits=self.bits, symmetric=self.symmetric, granularity=granularity)
 
     def rounding_function(self) -> core.Rounding:
-        """Return the rounding; a stochastic one draws the same for the same state."""
+        """Return the rounding; a stochastic one draws the same for the same state.
+
+        Where it is not used (a repair rounds) it is the nearest: the staircase shows no other.
+        """
+        if "rounding" not in self.used():
+            return core.ROUNDINGS["nearest"]
         if self.rounding == "stochastic":
             return core.stochastic(np.random.default_rng(0))
         return core.ROUNDINGS[self.rounding]
@@ -242,5 +247,5 @@ class QuantizeResult:
 
     @property
     def looks(self) -> tuple[Any, ...]:
-        """Name what the pictures of the weights show."""
-        return (self.state.weights_key(), self.waiting)
+        """Name what the pictures of the weights show; while waiting, plain ones of all settings."""
+        return self.key if self.waiting else self.state.weights_key()

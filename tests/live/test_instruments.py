@@ -3,10 +3,12 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from qlab import live
 from qlab.live import INSTRUMENTS, Instrument
+from tests.live.driving import send, stations
 from tests.repository.tree import ROOT
 
 
@@ -38,3 +40,19 @@ def test_a_name_that_nobody_has_is_refused_without_an_import():
         INSTRUMENTS["worker"]
     with pytest.raises(AttributeError, match="no attribute 'Worm'"):
         getattr(live, "Worm")  # noqa: B009
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_a_kept_picture_is_the_one_that_would_be_drawn(name):
+    # few values of each setting, so that states come back: with others around them
+    instrument, random = INSTRUMENTS[name](), np.random.default_rng(1)
+    for step in range(12):
+        trait = str(random.choice([n for n in instrument.controls if n != "network"]))
+        values = stations(instrument, trait)[-2:]
+        send(instrument, trait, values[int(random.integers(len(values)))])
+        if step == 5:
+            instrument.settle(everything=False)
+        for figure in (f for f in instrument.figures.values() if f.live):
+            assert figure.result is instrument.result
+            afresh = figure._encode(figure.pixels())
+            assert figure.image.value == afresh, (figure.name, instrument.state.to_query())

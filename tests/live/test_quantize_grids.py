@@ -227,6 +227,26 @@ def test_what_takes_long_is_said_and_the_controls_stay_alive(quantize, monkeypat
     assert_equals_library(quantize)
 
 
+def test_a_repair_that_rounds_shows_its_own_staircase(quantize):
+    quantize.state.offer({"repair": "smoothquant", "bits": 2})
+    arrive(quantize)
+    stairs = quantize.result.stairs
+    send(quantize, "rounding", "stochastic")  # means nothing beside this repair
+    arrive(quantize)
+    np.testing.assert_array_equal(quantize.result.stairs, stairs)
+
+
+def test_pictures_of_what_is_still_computed_are_not_kept_for_other_settings(quantize, monkeypatch):
+    holds = threading.Event()
+    monkeypatch.setattr(Quantize, "_work", lambda self, s, pause: holds.wait())
+    monkeypatch.setattr(quantize, "jobs", Jobs())
+    quantize.state.offer({"grid": "kmeans", "bits": 2, "method": "minmax"})
+    first = quantize.figures["stairs"].image.value
+    send(quantize, "method", "mse")  # of the plain quantizer that is shown until then
+    assert quantize.result.waiting and quantize.figures["stairs"].image.value != first
+    holds.set()
+
+
 def test_a_repair_that_fails_is_one_sentence(quantize, monkeypatch):
     def broken(W, X, spec, **options):
         raise ValueError("gptq: this layer cannot be repaired.")
