@@ -189,10 +189,9 @@ class Allocate(Instrument):
             bound.layout.display = None if name in used else "none"
         super().show(result)
 
-    def ahead(self, s: AllocateState) -> list[Any]:
+    def ahead(self, s: AllocateState, name: str) -> list[Any]:
         """Leave out what the present network does not have, and other networks."""
-        mine = self.in_hand in s.used() and self.in_hand != "network"
-        return super().ahead(s) if mine else []
+        return super().ahead(s, name) if name in s.used() - {"network"} else []
 
     def tools(self) -> list[ipw.Widget]:
         """Make the buttons that take over what a way would do."""

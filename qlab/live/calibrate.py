@@ -235,10 +235,10 @@ class Calibrate(Instrument):
             bound.layout.display = None if name in used else "none"
         super().show(result)
 
-    def ahead(self, s: CalibrateState) -> list[Any]:
+    def ahead(self, s: CalibrateState, name: str) -> list[Any]:
         """Leave out networks and layers: each would be loaded."""
         dear = {"network", "layer", "kind"}
-        return [] if self.in_hand in dear or self.in_hand not in s.used() else super().ahead(s)
+        return super().ahead(s, name) if name in s.used() - dear else []
 
     # -- what is taken away -----------------------------------------------------------
 

@@ -142,12 +142,12 @@ class Grids(Instrument):
             bound.layout.display = None if name in used else "none"
         super().show(result)
 
-    def ahead(self, s: GridsState) -> list[Any]:
+    def ahead(self, s: GridsState, name: str) -> list[Any]:
         """Leave out what the present format does not use."""
-        if self.in_hand not in s.used():
+        if name not in s.used():
             return []
-        possible = s.allowed(self.in_hand)
-        return [v for v in super().ahead(s) if possible is None or v in possible]
+        possible = s.allowed(name)
+        return [v for v in super().ahead(s, name) if possible is None or v in possible]
 
     # -- what is taken away -----------------------------------------------------------
 

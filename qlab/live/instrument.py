@@ -94,6 +94,7 @@ class Instrument(ipw.VBox):
         self.headings: dict[str, ipw.HTML] = {}
         self.settled = False  # the numbers of the present state are complete
         self.in_hand = ""  # the trait moved last: its values are computed ahead
+        self.slider = ""  # the one moved last, whose values are computed ahead as well
         self._refreshed: Any = None  # the state that was asked for last
         self._guessed: Any = None  # the key of the state that the hand may come to next
         self.figures: dict[str, Figure] = {}
@@ -330,9 +331,13 @@ class Instrument(ipw.VBox):
         yield
 
     def _ahead_task(self, s: Any) -> Task:
-        """Compute and draw the other values of the slider in hand, nearest first."""
-        for value in self.ahead(s):
-            yield from self._prepare(s.copy(**{self.in_hand: value}))
+        """Compute and draw the other values of the control in hand, nearest first.
+
+        After a menu those of the slider that was in hand before: the hand goes back to it.
+        """
+        for name in dict.fromkeys((self.in_hand, self.slider)):
+            for value in self.ahead(s, name):
+                yield from self._prepare(s.copy(**{name: value}))
 
     def _onward(self, s: Any, before: Any) -> Task:
         """Compute and draw where the hand will be next at its present pace, as the page paints."""
@@ -341,7 +346,7 @@ class Instrument(ipw.VBox):
             return
         yield
         order = hand.values.index if isinstance(hand, Whole) else None
-        values = sorted(self.ahead(s), key=order)
+        values = sorted(self.ahead(s, self.in_hand), key=order)
         now, came_from = getattr(s, self.in_hand), getattr(before, self.in_hand)
         if now == came_from or not {now, came_from} <= set(values):
             return
@@ -359,17 +364,17 @@ class Instrument(ipw.VBox):
                 figure.frame(result)
                 yield
 
-    def ahead(self, s: Any) -> list[Any]:
-        """List the values of the slider in hand that are worth having ready."""
-        setting = s.settings().get(self.in_hand)
-        now: Any = getattr(s, self.in_hand) if setting is not None else None
+    def ahead(self, s: Any, name: str) -> list[Any]:
+        """List the values of a control that are worth having ready."""
+        setting = s.settings().get(name)
+        now: Any = getattr(s, name) if setting is not None else None
         match setting:
             case Whole():
                 values = setting.values
                 place = values.index(now)
                 return [values[i] for i in sorted(range(len(values)), key=lambda i: abs(i - place))]
             case Choice():
-                return s.allowed(self.in_hand) or setting.values
+                return s.allowed(name) or setting.values
             case Real():
                 return setting.near(now)
             case _:
@@ -405,6 +410,8 @@ class Instrument(ipw.VBox):
     def _follow_state(self, names: frozenset[str]) -> None:
         self.say("")
         self.in_hand = next(iter(names)) if len(names) == 1 else ""
+        if isinstance(self.state.settings().get(self.in_hand), Whole | Real):
+            self.slider = self.in_hand
         for bound in self.controls.values():
             bound.sync()
         if self.presets.value and not self._fits(self.presets.value):

@@ -211,10 +211,10 @@ class Integer(Instrument):
             yield
         self.page.describe({name: figure.alt for name, figure in self.figures.items()})
 
-    def ahead(self, s: IntegerState) -> list[Any]:
+    def ahead(self, s: IntegerState, name: str) -> list[Any]:
         """Leave out the neurons that the layer has not."""
-        values = super().ahead(s)
-        allowed = s.allowed(self.in_hand) if self.in_hand == "neuron" else None
+        values = super().ahead(s, name)
+        allowed = s.allowed(name) if name == "neuron" else None
         return values if allowed is None else [v for v in values if v in allowed][:60]
 
     def _calibrate(self) -> Task:

@@ -177,10 +177,11 @@ class Microscope(Instrument):
             whole = yield from self._survey(s)
             self.improve(s, whole=whole)
 
-    def ahead(self, s: MicroscopeState) -> list[Any]:
+    def ahead(self, s: MicroscopeState, name: str) -> list[Any]:
         """Leave out what the layer does not have, and what lies far away."""
-        values, ends = super().ahead(s), dict(zip(("row", "column"), s.shape(), strict=True))
-        return [v for v in values if self.in_hand not in ends or v < ends[self.in_hand]][:AHEAD]
+        ends = dict(zip(("row", "column"), s.shape(), strict=True))
+        values = super().ahead(s, name)
+        return [v for v in values if name not in ends or v < ends[name]][:AHEAD]
 
     # -- numbers ---------------------------------------------------------------------
 

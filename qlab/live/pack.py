@@ -181,9 +181,9 @@ class Pack(Instrument):
         networks.load(NETWORK)
         return [words_figure(), line_figure(), bytes_figure()]
 
-    def ahead(self, s: PackState) -> list[Any]:
+    def ahead(self, s: PackState, name: str) -> list[Any]:
         """Prepare what follows quickly: a new table of levels takes its time when it is asked."""
-        return super().ahead(s)[:24] if s.grid == "affine" or self.in_hand == "weight" else []
+        return super().ahead(s, name)[:24] if s.grid == "affine" or name == "weight" else []
 
     # -- what is taken away -----------------------------------------------------------
 

@@ -235,9 +235,9 @@ class Qat(Instrument):
                 self.quantized(s.copy(**changed, side="weights"))
                 yield
 
-    def ahead(self, s: QatState) -> list[Any]:
+    def ahead(self, s: QatState, name: str) -> list[Any]:
         """Leave out what the present method does not use, and what moves nothing."""
-        return super().ahead(s) if self.in_hand in s.used() - {"epochs"} else []
+        return super().ahead(s, name) if name in s.used() - {"epochs"} else []
 
     def show(self, result: QatResult) -> None:
         """Show a result, and of the controls those that mean something beside the others."""

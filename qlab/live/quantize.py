@@ -293,11 +293,10 @@ class Quantize(Instrument):
                 yield self._measure(s.copy(bits=bits))
                 yield self.redraw("curve")
 
-    def ahead(self, s: QuantizeState) -> list[Any]:
+    def ahead(self, s: QuantizeState, name: str) -> list[Any]:
         """Leave out what would have to be waited for, and what the grid does not have."""
-        if self.in_hand in ("grid", "repair") or self.in_hand not in s.used() or not s.plain():
-            return []
-        return super().ahead(s)
+        here = s.plain() and name in s.used() - {"grid", "repair"}
+        return super().ahead(s, name) if here else []
 
     def _first(self) -> Task:
         """Draw and describe the first time what is drawn at rest: all images may take a while."""

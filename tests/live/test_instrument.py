@@ -81,6 +81,18 @@ def test_the_slider_in_hand_is_computed_ahead(toy):
     assert toy.computed == computed
 
 
+def test_after_a_menu_the_slider_that_was_in_hand_is_computed_ahead(toy):
+    send(toy, "power", 3)
+    send(toy, "shape", "odd")
+    toy.settle()
+    computed, frames = toy.computed, len(toy.figures["power"]._frames)
+    for power in (1, 2, 4, 5):
+        send(toy, "power", power)
+    send(toy, "shape", "even")
+    assert toy.computed == computed + 1  # at 5; the menu was prepared at 3
+    assert len(toy.figures["power"]._frames) == frames + 1
+
+
 @pytest.fixture
 def looked_at(toy):
     toy.settle()
@@ -159,7 +171,7 @@ def test_a_next_value_that_fails_is_told_once_it_is_asked_for(looked_at, monkeyp
         return (yield from steps(s))
 
     monkeypatch.setattr(toy, "steps", broken)
-    monkeypatch.setattr(toy, "ahead", lambda s: [3, 4, 2])
+    monkeypatch.setattr(toy, "ahead", lambda s, name: [3, 4, 2])
     send(toy, "power", 3)
     toy.worker.hurry(lambda: False)
     assert toy.message == ""
