@@ -5,13 +5,14 @@ from contextlib import contextmanager
 
 import jaxtyping
 import numpy as np
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
 
-settings.register_profile("qlab", deadline=None)  # a busy machine is no error
+SLOW = [HealthCheck.too_slow]  # a busy machine is no error
+settings.register_profile("qlab", deadline=None, suppress_health_check=SLOW)
 settings.load_profile("qlab")
 
 LARGEST = float(np.finfo(np.float32).max)
