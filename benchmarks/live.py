@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Locator, sync_playwright
 
 from benchmarks import table
 from qlab.live import INSTRUMENTS
@@ -101,13 +101,19 @@ class Slider:
                 continue
             here = select.evaluate("(s) => s.selectedIndex")
             other = (here + 1 + int(self.random.integers(options - 1))) % options
-            self.page.evaluate("eye.paints = []")
-            select.select_option(index=other)
-            self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
-            seen = self.app.control(self.trait).is_visible()  # a menu may hide the slider
-            if seen and self.menus() not in self.met:
+            self._choose(select, other)
+            if not self.app.control(self.trait).is_visible():  # a menu may hide the slider
+                self._choose(select, here)
+            elif self.menus() not in self.met:
                 break
         self.met.add(self.menus())
+
+    def _choose(self, select: Locator, index: int) -> None:
+        self.page.evaluate("eye.paints = []")
+        select.select_option(index=index)
+        while self.app.waiting:  # a table of levels may take its time
+            self.page.wait_for_timeout(5)
+        self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
 
     # -- what is measured
 
