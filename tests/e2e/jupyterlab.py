@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,8 +146,24 @@ class Notebook(App):
         node = self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{number}"]')
         until(lambda: self._seen(node, number), PATIENCE, f"the cell {part!r} is seen")
         self.root = node
-        until(lambda: self._ran(node, number), PATIENCE, f"the cell {part!r} has run")
+        ends = time.monotonic() + PATIENCE
+        while not self._ran(node, number):
+            assert time.monotonic() < ends, f"the cell {part!r} has run: {self._prompt(node)}"
+            if self._forgotten(node):
+                self._run_all()
+                until(lambda: self._seen(node, number), PATIENCE, f"the cell {part!r} is seen")
+            time.sleep(0.05)
         return node
+
+    def _forgotten(self, node: Locator) -> bool:
+        """Tell whether a cell neither ran nor will: on a busy machine JupyterLab loses orders."""
+        for _ in range(3):
+            idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").count()
+            prompt = self._prompt(node) if node.count() else ""
+            if not idle or "[ ]" not in prompt:  # [*] stands before one that was ordered
+                return False
+            self.page.wait_for_timeout(1_000)
+        return True
 
     def widget(self, part: str, css: str) -> Locator:
         """Scroll to what a cell shows, and wait until it is drawn."""
@@ -190,7 +207,10 @@ class Notebook(App):
         return self.page.locator(f"{STDERR}, {ERROR}").all_inner_texts()
 
     def _prompt(self, node: Locator) -> str:
-        return node.locator(".jp-InputPrompt").first.text_content() or ""
+        try:
+            return node.locator(".jp-InputPrompt").first.text_content(timeout=2_000) or ""
+        except TimeoutError:  # drawn anew meanwhile
+            return ""
 
     def _ran(self, node: Locator, number: int) -> bool:
         if not self._seen(node, number):
