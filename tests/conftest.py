@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-BUILD = Path(__file__).parents[1] / "build"
-
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch: two that wait for each other spin
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
 # Neither this machine's matplotlibrc nor its list of fonts, which may be that of another matplotlib
-os.environ["MPLCONFIGDIR"] = str(BUILD / "matplotlib")
+os.environ["MPLCONFIGDIR"] = str(Path(__file__).parents[1] / "build" / "matplotlib")
 
 # A run in the background ignores Ctrl-C, and so would every server that it starts and stops.
 signal.signal(signal.SIGINT, signal.default_int_handler)

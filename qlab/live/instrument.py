@@ -94,7 +94,7 @@ class Instrument(ipw.VBox):
         self.headings: dict[str, ipw.HTML] = {}
         self.settled = False  # the numbers of the present state are complete
         self.in_hand = ""  # the trait moved last: its values are computed ahead
-        self.slider = ""  # the one moved last, whose values are computed ahead as well
+        self.slider = ""  # the slider moved last: its values, too, after a menu
         self._refreshed: Any = None  # the state that was asked for last
         self._guessed: Any = None  # the key of the state that the hand may come to next
         self.figures: dict[str, Figure] = {}

@@ -6,7 +6,7 @@ from PIL import Image
 from qlab.live import Figure
 
 
-def slope(**more):
+def slope(key=lambda r: r, **more):
     counts = {"draw": 0, "stage": 0}
     art = {}
 
@@ -30,7 +30,7 @@ def slope(**more):
         build=build,
         draw=draw,
         stage=stage,
-        key=lambda r: r,
+        key=key,
         scene=lambda r: r[0],
         **more,
     )
@@ -39,6 +39,11 @@ def slope(**more):
 
 def pixels(frame):
     return np.asarray(Image.open(io.BytesIO(bytes(frame))).convert("RGB"))
+
+
+def test_equal_keys_in_two_scenes_are_two_frames():
+    figure, _ = slope(key=lambda r: r[1])
+    assert figure.frame((1, 0.5)) != figure.frame((2, 0.5))
 
 
 def test_a_blitted_frame_equals_a_full_redraw():

@@ -238,7 +238,7 @@ def test_a_repair_that_rounds_shows_its_own_staircase(quantize):
 
 def test_pictures_of_what_is_still_computed_are_not_kept_for_other_settings(quantize, monkeypatch):
     holds = threading.Event()
-    monkeypatch.setattr(Quantize, "_work", lambda self, s, pause: holds.wait())
+    monkeypatch.setattr(Quantize, "_work", lambda self, s, pause: holds.wait(20))
     monkeypatch.setattr(quantize, "jobs", Jobs())
     quantize.state.offer({"grid": "kmeans", "bits": 2, "method": "minmax"})
     first = quantize.figures["stairs"].image.value
