@@ -5,8 +5,8 @@
 
 sign(0) = +1, so that every weight has one of two codes.
 
-Source: Hubara et al. 2016 (BNN), arXiv:1602.02830, equation 1; Rastegari et al. 2016 (XNOR-Net),
-arXiv:1603.05279, equation 6.
+Source: Courbariaux et al. 2016 (BNN), arXiv:1602.02830, equation 1; Rastegari et al. 2016
+(XNOR-Net), arXiv:1603.05279, equation 6.
 """
 
 import numpy as np

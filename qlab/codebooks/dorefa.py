@@ -7,7 +7,7 @@
 Made for training, where later layers get used to the new size of the weights; for trained weights
 ``rescale`` brings the size back.
 
-Source: Zhou et al. 2016, arXiv:1606.06160, equations 8 and 9.
+Source: Zhou et al. 2016, arXiv:1606.06160, section 2.3 (quantization of weights).
 """
 
 import numpy as np

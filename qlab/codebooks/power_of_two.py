@@ -6,7 +6,8 @@
 (2) is the power of two nearest to absmax: 3/4 is the middle between ½ and 1.
 Levels are dense near zero and far apart at the ends, so more bits add only ever smaller levels.
 
-Source: Zhou et al. 2017 (INQ), arXiv:1702.03044, equations 1 to 4.
+Source: Zhou et al. 2017 (INQ), arXiv:1702.03044, equations 1 to 4. There b bits have 2^(b−2)
+magnitudes, for one bit is kept for zero; here zero is one of the codes, and 2^(b−1) − 1 are left.
 """
 
 import numpy as np

@@ -7,7 +7,8 @@
 best α is their mean magnitude and leaves Σx² − (Σ|x|)²/m, so the m largest are best, and a
 scan over sorted magnitudes finds m.
 
-Source: Li, Zhang and Liu 2016 (TWN), arXiv:1605.04711, equations 3 to 6.
+Source: Li, Zhang and Liu 2016 (TWN), arXiv:1605.04711v2, the threshold rule and its objective.
+Version 3 of that paper, 2022, has 0.75 in the place of 0.7.
 """
 
 import numpy as np

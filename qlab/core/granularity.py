@@ -6,7 +6,7 @@
 
 A block is a row of the matrix (blocks, length), so a range method is written once, for rows.
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3 (per tensor, per channel);
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.6 (per tensor, per channel);
 the names are torchao's.
 """
 

@@ -12,9 +12,9 @@
 These are arrays to look at and to check by; ``qlab.training`` has the same in torch, where they
 are propagated, and a test holds the two equal.
 
-Sources: Bengio et al. 2013, arXiv:1308.3432 (1); Esser et al. 2020, arXiv:1902.08153, equations
-2 to 5 (2)–(4); Choi et al. 2018, arXiv:1805.06085, equation 3 (5)(6); Zhou et al. 2016,
-arXiv:1606.06160, equation 9 (7); Hubara et al. 2016, arXiv:1602.02830, equation 4 (8).
+Sources: Bengio et al. 2013, arXiv:1308.3432 (1); Esser et al. 2020, arXiv:1902.08153 (2)–(4);
+Choi et al. 2018, arXiv:1805.06085, equation 3 (5)(6); Zhou et al. 2016, arXiv:1606.06160, section
+2.3 (7); Courbariaux et al. 2016, arXiv:1602.02830, equation 4 (8).
 """
 
 import math

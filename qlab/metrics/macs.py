@@ -8,7 +8,7 @@ zeros one by one. (2) is what any hardware saves: a neuron or filter without wei
 and with it the inputs of the next layer that read it. Its bias, constant, moves into the next
 layer's (exactly so for linear layers and for convolutions without padding).
 
-Source: Li et al. 2017, arXiv:1608.08710, section 3.1 (removing filter i also removes the
+Source: Li et al. 2017, arXiv:1608.08710, section 3 (removing filter i also removes the
 kernels that apply to its map in the next layer).
 """
 

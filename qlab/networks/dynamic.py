@@ -8,8 +8,7 @@ No calibration, and no clipping of values that calibration never saw; the price 
 activations to find their range, for each input anew. A scale a row leaves the sum over inputs, so
 (2) runs in integers as well: row n of y is multiplied by sₙ at the end.
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3.1 (ranges of activations found while
-running); per row (token): Yao et al. 2022, arXiv:2206.01861, section 4.1.
+Source: Yao et al. 2022, arXiv:2206.01861, section 4.1, for (2), there a scale a token.
 """
 
 from collections.abc import Callable, Iterable

@@ -11,8 +11,8 @@ the layer: the one before is quantized already. To let it take them over, fold b
 the layers before it could not. A convolution multiplies its weights with every window of the image:
 each window is a row of X, the kernel flattened a row of W.
 
-Source: Frantar et al. 2022, arXiv:2210.17323, section 4 (sequential inputs); Nagel et al. 2020,
-arXiv:2004.10568, section 3.3; (3): Nagel et al. 2019, arXiv:1906.04721, appendix D.
+Source: Frantar et al. 2022, arXiv:2210.17323, setup (sequential inputs); Nagel et al. 2020,
+arXiv:2004.10568, section 3.3; (3): Nagel et al. 2019, arXiv:1906.04721.
 """
 
 import dataclasses

@@ -12,7 +12,7 @@ their bias:
 This is what makes pruning fast on ordinary hardware: zeros inside a matrix are multiplied like
 any other number, a smaller matrix is not multiplied where it isn't.
 
-Source: Li et al. 2017, arXiv:1608.08710, section 3.1, for the shapes; (2) is exact arithmetic.
+Source: Li et al. 2017, arXiv:1608.08710, section 3, for the shapes; (2) is exact arithmetic.
 """
 
 import itertools

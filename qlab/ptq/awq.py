@@ -8,8 +8,8 @@ t_j times smaller as long as the scale of the block stays; the other weights of 
 it does not. Which α balances the two is searched. α = 0 is rounding to nearest. In a network the
 layer before divides by t: ``qlab.networks.fold_awq``.
 
-Source: Lin et al. 2023, arXiv:2306.00978, section 3.2, equations 4 and 5; the normalization in (1)
-is that of the authors' repository.
+Source: Lin et al. 2023, arXiv:2306.00978v6, section 3.2, equations 4 and 5; the normalization in
+(1) is that of the authors' repository.
 """
 
 from collections.abc import Callable

@@ -6,7 +6,7 @@
 The inputs enter only through H. Errors in directions that no input takes cost nothing; errors
 that move together can cancel or add up, which is what rounding to nearest does not see.
 
-Source: Nagel et al. 2020, arXiv:2004.10568, section 3.1; Frantar et al. 2022, arXiv:2210.17323,
+Source: Nagel et al. 2020, arXiv:2004.10568, section 3.2; Frantar et al. 2022, arXiv:2210.17323,
 section 3.
 """
 

@@ -2,7 +2,7 @@
 
     low = min(x, 0),  high = max(x, 0)                          (1)
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3.
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.5.
 """
 
 import numpy as np

@@ -10,7 +10,7 @@ normalisation behind them; it also makes the activations {0, 1} the same as {−
 Σ w·(2h − 1) = 2 Σ w·h − Σ w, and it learns factor and offset anyway. So a one-bit activation is
 the unsigned grid of one bit, round(clip(x, 0, 1)), and its gradient is (2) for 2x − 1.
 
-Sources: Hubara et al. 2016, "Binarized neural networks", arXiv:1602.02830, equations 1 and 4,
+Sources: Courbariaux et al. 2016, "Binarized neural networks", arXiv:1602.02830, equations 1 and 4,
 algorithm 1; Rastegari et al. 2016, "XNOR-Net", arXiv:1603.05279, equation 6.
 """
 

@@ -9,7 +9,7 @@ Gradients skip the rounding of (1) and go through everything else, tanh and maxi
 grid of (2) has 2^k levels, evenly spaced from −1 to 1, and none of them is 0: a codebook, not an
 affine grid. So it needs a scale behind it: batch normalisation.
 
-Source: Zhou et al. 2016, "DoReFa-Net", arXiv:1606.06160, equations 5 to 10.
+Source: Zhou et al. 2016, "DoReFa-Net", arXiv:1606.06160, sections 2.2 to 2.4.
 """
 
 import torch
@@ -61,7 +61,7 @@ def dorefa_weights(w: Float[Tensor, "*shape"], bits: int) -> Float[Tensor, "*sha
 
     References
     ----------
-    arXiv:1606.06160, equations 7 and 9.
+    arXiv:1606.06160, section 2.3.
 
     Examples
     --------

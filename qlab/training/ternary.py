@@ -7,7 +7,8 @@
 Each step uses ŵ forward and backward; its gradient moves w, so that a weight can cross Δ.
 (2) is the best α for the signs of (3); (1) is the best Δ for normal or uniform weights, nearly.
 
-Source: Li, Zhang and Liu 2016, "Ternary weight networks", arXiv:1605.04711, equations 3 to 6.
+Source: Li, Zhang and Liu 2016, "Ternary weight networks", arXiv:1605.04711v2, the
+threshold rule. Version 3 of that paper, 2022, has 0.75 in the place of 0.7.
 """
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from qlab.training.straight_through import straight_through
 
-THRESHOLD = 0.7  # of the mean magnitude, equation 6 of the paper
+THRESHOLD = 0.7  # of the mean magnitude
 
 
 def twn(W: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -34,7 +35,7 @@ def twn(W: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
     References
     ----------
-    arXiv:1605.04711, equations 3 to 6.
+    arXiv:1605.04711v2, the threshold rule.
 
     Examples
     --------

@@ -23,7 +23,7 @@ def test_the_error_is_close_to_the_best_of_all_supports(seed: int) -> None:
     a = np.sort(np.abs(w))[::-1]
     best = np.sum(w**2) - max(np.cumsum(a) ** 2 / np.arange(1, a.size + 1))  # support by size
     ours = np.sum((w - twn(torch.tensor(w)).numpy()) ** 2)
-    assert best <= ours < 1.05 * best  # section 2.2 of the paper: 0.7 is nearly right for normals
+    assert best <= ours < 1.05 * best  # 0.7 is nearly right for normals
 
 
 def test_every_weight_gets_its_gradient_also_those_that_are_zero_now() -> None:

@@ -7,8 +7,8 @@ In (2) sign(0) = 1: a weight has one of two codes.
 
 Tolerance: a mean of n terms, ``rounding`` of the sum of their magnitudes.
 
-Source: Li, Zhang and Liu 2016, arXiv:1605.04711, equations 3 to 6; Rastegari et al. 2016,
-arXiv:1603.05279, equation 6.
+Source: Li, Zhang and Liu 2016, arXiv:1605.04711v2 (the threshold rule); Rastegari et al.
+2016, arXiv:1603.05279, equation 6.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@ The last group of a row is shorter where ``size`` does not divide its length.
 
 Tolerance: see ``affine``.
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3; Shen et al. 2019, arXiv:1909.05840
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.6; Shen et al. 2019, arXiv:1909.05840
 (groups).
 """
 

@@ -2,7 +2,7 @@
 
     best axis = arg min over axes of Σ (W − Ŵ)²                                          (1)
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3.
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.6.
 """
 
 from collections.abc import Callable, Iterator

@@ -6,7 +6,7 @@ The last group of a row is shorter where ``size`` does not divide its length.
 
 Tolerance: see ``affine``. Of two levels equally near, either will do, so no case lies there.
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3.
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.6.
 """
 
 from collections.abc import Callable, Iterator

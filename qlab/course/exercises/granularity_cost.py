@@ -4,8 +4,8 @@
                     groups = rows·⌈columns/size⌉                                         (1)
     effective bits  b + scale_bits·⌈columns/size⌉/columns                                (2)
 
-Source: Krishnamoorthi 2018, arXiv:1806.08342, section 3; Dettmers and Zettlemoyer 2022,
-arXiv:2212.09720, section 2 (bits a parameter, block size included).
+Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.6; Dettmers and Zettlemoyer 2022,
+arXiv:2212.09720 (bits a parameter, block size included).
 """
 
 import math
