@@ -5,8 +5,8 @@
 n = ⌊(b − 1)/2⌋ terms of two bits each, besides the sign; where b − 1 is odd, one more term of one
 bit. γ makes the largest level 1. A multiplication becomes n shifts and n − 1 additions.
 
-Source: Li, Dong and Wang 2020, arXiv:1909.13144, section 2.2, with k = 2; for odd widths the
-authors' code.
+Source: Li, Dong and Wang 2020, arXiv:1909.13144 (additive powers of two), with k = 2; for odd
+widths the authors' code.
 """
 
 import itertools

@@ -7,7 +7,7 @@
 Half of the codes lie within the breakpoint p, half beyond. r is the fraction, one for all blocks,
 that leaves the smallest squared error among 1/64 … 63/64.
 
-Source: Fang et al. 2020 (PWLQ), arXiv:2002.00104, section 3.
+Source: Fang et al. 2020 (PWLQ), arXiv:2002.00104.
 """
 
 import numpy as np

@@ -11,7 +11,7 @@ would leave 2^16 ≤ x < 2^32, its lowest 16 bits are written (and read again in
 Symbols take turns between many x ("lanes"), so that NumPy works on all of them at once. The model
 is static: frequencies are counted before and stored in front.
 
-Source: Duda 2013, arXiv:1311.2540, section 3 (range variant); Giesen 2014, arXiv:1402.3392 (lanes).
+Source: Duda 2013, arXiv:1311.2540 (range variant); Giesen 2014, arXiv:1402.3392 (lanes).
 Arithmetic coding: Rissanen and Langdon 1979, IBM J. Res. Dev. 23(2), 149.
 """
 

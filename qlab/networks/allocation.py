@@ -14,8 +14,8 @@ is small; the network that comes out should be measured as a whole.
 A way that another beats in both can't be part of the best, whatever follows, so (3) is exact. What
 it keeps after the last layer is the whole front of cost against loss.
 
-Source: Dong et al. 2019, arXiv:1911.03852 (HAWQ-V2), section 3.2 (the front); Bellman 1957,
-"Dynamic Programming".
+Source: Dong et al. 2019, arXiv:1911.03852 (HAWQ-V2; the front); Bellman 1957, "Dynamic
+Programming".
 """
 
 from collections.abc import Mapping

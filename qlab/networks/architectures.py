@@ -6,7 +6,7 @@ Weights start as He et al. propose for rectifiers, biases at zero:
 
 Sources: LeCun et al. 1998 (LeNet-300-100; LeNet-5 in the shape of Caffe's example, which the
 pruning papers use); Hinton et al. 2015, arXiv:1503.02531 (784-1200-1200-10); He et al. 2015,
-arXiv:1502.01852, eq. (10).
+arXiv:1502.01852 (1).
 """
 
 import numpy as np

@@ -8,7 +8,7 @@ nearly no gradient, so for an error e the loss grows by ½·eᵀ·H·e, and by �
 has no preferred direction. The ½ is left out as in the paper: it changes no choice.
 (2) needs no derivative; `qlab.training` has the traces of all layers.
 
-Source: Dong et al. 2019, arXiv:1911.03852, equation 8; (2) from ∂²/∂y² = diag(p) − p·pᵀ.
+Source: Dong et al. 2019, arXiv:1911.03852 (1); (2) from ∂²/∂y² = diag(p) − p·pᵀ.
 """
 
 from collections.abc import Mapping, Sequence

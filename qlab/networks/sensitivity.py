@@ -6,8 +6,8 @@
 
 Measured on calibration images, since the table decides how bits are given out.
 
-Source: Dong et al. 2019, arXiv:1905.03696, section 3 (sensitivity decides bits); (3) counts as
-Baskin et al. 2018, arXiv:1804.10969, does.
+Source: Dong et al. 2019, arXiv:1905.03696 (sensitivity decides bits); (3) counts as Baskin
+et al. 2018, arXiv:1804.10969, does.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,7 @@ weights that have to be quantized. Where it is not folded, quantized weights giv
 mean and variance than (1) expects; (3) measures them again.
 
 Source: Jacob et al. 2018, arXiv:1712.05877, section 3.2, equation 14 (folding); Sun, Fu and others
-2019, "Hybrid 8-bit floating point training", NeurIPS, section 4 (re-tuning the statistics).
+2019, "Hybrid 8-bit floating point training", NeurIPS (re-tuning the statistics).
 """
 
 from dataclasses import dataclass, replace

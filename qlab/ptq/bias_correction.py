@@ -7,7 +7,7 @@ Rounded weights err in the same direction for every image; where inputs are most
 behind a rectifier, such an error does not average out, and the next layer sees its inputs shifted.
 The mean of the error can be added to the bias, which costs nothing at run time.
 
-Source: Nagel, van Baalen, Blankevoort and Welling 2019, arXiv:1906.04721, section 4.2, equation 13.
+Source: Nagel, van Baalen, Blankevoort and Welling 2019, arXiv:1906.04721, section 4.2.
 """
 
 import dataclasses

@@ -9,7 +9,7 @@ several: the network is the same function, whatever t > 0 is. With (2) both rang
 √(r1_i r2_i), so that one scale a tensor, chosen for the largest channel, serves all of them better.
 SmoothQuant and AWQ choose t otherwise and move it alike.
 
-Source: Nagel, van Baalen, Blankevoort and Welling 2019, arXiv:1906.04721, section 4.1, equation 11.
+Source: Nagel, van Baalen, Blankevoort and Welling 2019, arXiv:1906.04721, section 4.1.
 """
 
 import numpy as np

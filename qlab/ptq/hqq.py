@@ -9,8 +9,8 @@ averaging, so an auxiliary e takes over the large errors (2), and what is left i
 zero point is a real number: 0 need not be a code.
 
 Source: Badri and Shaji 2023, "Half-Quadratic Quantization of Large Machine Learning Models",
-mobiusml.github.io/hqq_blog, equations 3 to 6; p, β = 10, κ = 1.01 and 20 turns are those of the
-authors' code. Half-quadratic splitting: Geman and Reynolds 1992, IEEE TPAMI 14:367.
+mobiusml.github.io/hqq_blog; p, β = 10, κ = 1.01 and 20 turns are those of the authors' code.
+Half-quadratic splitting: Geman and Reynolds 1992, IEEE TPAMI 14:367.
 """
 
 from collections.abc import Callable

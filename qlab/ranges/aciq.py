@@ -9,7 +9,7 @@
 φ and Q are the density and the upper tail of the standard normal. Only b = E|x − μ| or
 σ² = E(x − μ)² is read from the data, so one pass is enough; (2) and (3) have one root each.
 
-Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723, section 2 and its supplement.
+Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723 (ACIQ).
 """
 
 import functools

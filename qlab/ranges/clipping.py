@@ -11,7 +11,7 @@ rounds coarser.
 Sorted once, with sums of x and x² up to every block, the values answer (2) for any c and L without
 being looked at again: a sum over the values around a level is a difference of two prefix sums.
 
-Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723, section 2 (the two parts of the error).
+Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723 (the two parts of the error).
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@
 
 In both, ``percent`` of the values lie inside the range.
 
-Source: Wu et al. 2020, arXiv:2004.09602, section 3.4 (percentile calibration).
+Source: Wu et al. 2020, arXiv:2004.09602 (percentile calibration).
 """
 
 import numpy as np

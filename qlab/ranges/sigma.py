@@ -6,7 +6,7 @@ Cheap, and one outlier hardly moves it. The deviation stands for the shape of th
 distribution k = 3 keeps 99.7 %, of one with long tails it clips more. Beyond the data themselves no
 range reaches: codes out there would never be used.
 
-Source: Lin et al. 2016, arXiv:1511.06393, section 3 (a step proportional to σ).
+Source: Lin et al. 2016, arXiv:1511.06393 (a step proportional to σ).
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ are independent, so what they share is zero on average. (3) is exact wherever th
 piecewise linear in the weights of one layer, as with Linear, Conv2d, ReLU and MaxPool2d: the
 Hessian is Jᵀ·(diag(p) − p·pᵀ)·J there, and labels do not matter. It takes a pass a class.
 
-Source: Dong et al. 2019, arXiv:1911.03852 (HAWQ-V2), equation 7; Hutchinson 1989; (3) is the trace
-of the Fisher information, Martens 2014, arXiv:1412.1193, section 9.
+Source: Dong et al. 2019, arXiv:1911.03852 (HAWQ-V2); Hutchinson 1989; (3) is the trace of the
+Fisher information, Martens 2014, arXiv:1412.1193.
 """
 
 import numpy as np

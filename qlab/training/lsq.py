@@ -9,8 +9,7 @@
 Qn, Qp  how many codes lie below and above 0;  N  how many values share s (activations: of one
 image). By (3) every value moves s, most of all one between two codes, not only what was clipped.
 
-Source: Esser et al. 2020, "Learned step size quantization", arXiv:1902.08153, equations 1 to 5
-and section 2.2.
+Source: Esser et al. 2020, "Learned step size quantization", arXiv:1902.08153.
 """
 
 import math
@@ -57,7 +56,7 @@ def lsq(
 
     References
     ----------
-    arXiv:1902.08153, equations 1 to 5.
+    arXiv:1902.08153.
 
     Examples
     --------

@@ -6,8 +6,8 @@
 The derivative of a staircase is 0 almost everywhere, and nothing would learn; (2) is that of the
 clipped ramp under the staircase. Equation (1) is ``core.fake_quantize``, in torch.
 
-Source: Bengio, Léonard and Courville 2013, arXiv:1308.3432, section 4; Jacob et al. 2018,
-arXiv:1712.05877, section 3.
+Source: Bengio, Léonard and Courville 2013, arXiv:1308.3432; Jacob et al. 2018, arXiv:1712.05877,
+section 3.
 """
 
 from typing import Any

@@ -22,7 +22,7 @@ def obq(
 ) -> np.ndarray:
     """Codes of one row by Optimal Brain Quantization in a fixed order: after each weight its row
     and column are eliminated from the inverse Hessian (Frantar and Alistarh 2022,
-    arXiv:2208.11580, equations 3 and 4)."""
+    arXiv:2208.11580)."""
     w, inverse, codes = w.astype(np.float64), np.linalg.inv(H), []
     for j in range(len(w)):
         q = int(np.clip(np.rint(w[j] / s[j]) + z[j], *limits))

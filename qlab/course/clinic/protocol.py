@@ -8,7 +8,7 @@
 "Quantized to b bits" means here: weights and activations, one symmetric scale for each array, the
 smallest and the largest value as its range, activations calibrated on `mnist.calibration`.
 
-Source of (2): Guo et al. 2017, arXiv:1706.04599, equation 3, 15 bins; of (4): Jacob et al. 2018,
+Source of (2): Guo et al. 2017, arXiv:1706.04599 (ECE), 15 bins; of (4): Jacob et al. 2018,
 arXiv:1712.05877, equation 4 without zero points.
 """
 

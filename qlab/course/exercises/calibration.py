@@ -6,7 +6,7 @@
 Tolerance: (1) is three operations and (2) an interpolation of two values, each ``rounding`` of the
 largest magnitude in it.
 
-Source: Jacob et al. 2018, arXiv:1712.05877, section 3.1; Wu et al. 2020, arXiv:2004.09602, §3.4.
+Source: Jacob et al. 2018, arXiv:1712.05877, section 3.1; Wu et al. 2020, arXiv:2004.09602.
 """
 
 from collections.abc import Iterator

@@ -6,7 +6,7 @@
 
 Tolerance: (2) solved to six figures, and the ``rounding`` of a mean.
 
-Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723, section 2 (Laplace).
+Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723 (Laplace).
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@
 
 Tolerance: sums of n terms, as ``rounding`` says; a tie between two levels errs equally either way.
 
-Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723, section 2.
+Source: Banner, Nahshan and Soudry 2019, arXiv:1810.05723.
 """
 
 from collections.abc import Callable, Iterator

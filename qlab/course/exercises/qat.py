@@ -4,7 +4,7 @@
     W ← W − lr · mask · ∂L/∂Ŵ,   Ŵ = dequantize(quantize(W))                             (2)
 
 Source: Bengio, Léonard and Courville 2013, arXiv:1308.3432; Courbariaux, Bengio and David 2015
-(BinaryConnect), arXiv:1511.00363, algorithm 1.
+(BinaryConnect), arXiv:1511.00363.
 """
 
 from collections.abc import Callable, Iterator

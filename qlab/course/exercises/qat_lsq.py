@@ -3,7 +3,7 @@
     ∂x̂/∂s = round(y) − y where quant_min < y < quant_max, y = x/s, else the code clipped to (1)
     s = 2·mean|x|/√Qp,   g = 1/√(n·Qp)                                                      (2)
 
-Source: Esser et al. 2020, "Learned step size quantization", arXiv:1902.08153, equations 3 to 5.
+Source: Esser et al. 2020, "Learned step size quantization", arXiv:1902.08153.
 """
 
 import math

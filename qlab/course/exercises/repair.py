@@ -5,7 +5,7 @@
 
 Slack: (1) and (2) are sums, see ``compare``.
 
-Source: (1): normal equations of one unknown; (2): Nagel et al. 2019, arXiv:1906.04721, equation 13.
+Source: (1): normal equations of one unknown; (2): Nagel et al. 2019, arXiv:1906.04721, section 4.2.
 """
 
 from collections.abc import Iterator

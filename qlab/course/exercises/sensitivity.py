@@ -6,7 +6,7 @@
 The scan quantizes from smallest to largest, symmetrically, so its steps are a division, a rounding
 and a product; two right ways differ by the rounding of their sums alone: ``SLACK``, relative.
 
-Source: Dong et al. 2019, arXiv:1905.03696 (1) and arXiv:1911.03852, equation 7 (2).
+Source: Dong et al. 2019, arXiv:1905.03696 (1) and arXiv:1911.03852 (2).
 """
 
 from collections.abc import Callable, Iterator

@@ -5,7 +5,7 @@
 Losses of the cases differ by far more than rounding, so greedy's next step is one; of allocations
 that are equally good any will do for exact, up to ``SLACK``, two sums of a few numbers.
 
-Source: Dong et al. 2019, arXiv:1911.03852, section 3.2; Bellman 1957, "Dynamic Programming".
+Source: Dong et al. 2019, arXiv:1911.03852; Bellman 1957, "Dynamic Programming".
 """
 
 from collections.abc import Callable, Iterator
