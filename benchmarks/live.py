@@ -2,15 +2,20 @@
 
 A key press starts the watch; it stops when the last picture that the press changed has been
 painted (``live.js`` says exactly when that is, and looks at the pixels), or the numbers where no
-picture had to change. Three kinds of row:
+picture had to change. The kinds of row:
 
     seen    the state was shown before: its result and its frames are kept
     new     nobody asked for it before: the menus were just set to a combination not met before, and
             the keys follow so quickly that no idle work comes between, only what the kernel
             begins of the next value in the key's direction while the page still paints
-    drag    the mouse goes to and fro, 60 moves a second; frames a second with a new picture or new
-            numbers, and the age of the last picture: from the release of the button to that of the
-            last value
+    hand    (drags) the menus were just set to a combination not met before; then the mouse goes
+            from there to the slider, as long as a hand takes for it: 1.1 s, the time to point of
+            the keystroke-level model (Card, Moran and Newell, 1980)
+
+While dragging the mouse goes to and fro, 60 moves a second; what counts is frames a second with a
+new picture or new numbers, and the age of the last picture: from the release of the button to that
+of the last value. Drags over ``new`` states begin at once, as no hand can: they show what the
+kernel does when nothing helps.
 
 The peer, in the same run on the same server, is what a notebook usually does: `interact` and an
 inline plot of the same histogram with the same accuracy. Beside it stands a page whose kernel
@@ -40,6 +45,7 @@ from tests.e2e.harness import App, Server
 KEYS = "Key press to changed pixels, milliseconds"
 DRAGS = "Dragging with the mouse"
 BUDGETS = {"seen": (33.0, 45.0), "new": (40.0, 60.0)}  # ms: median, 95th percentile
+POINTING = 1.1  # seconds from the menu to the slider
 FRAMES, LATE = 30.0, 60.0  # frames a second at least; ms from release to the last value at most
 SAMPLES = 30  # key presses of a row
 QUIET, PATIENCE = 35, 1500  # ms without a new picture that end an answer; ms to wait for a first
@@ -146,6 +152,24 @@ class Slider:
             answers += [answer for answer in presses if answer["gap"] < RESTED]
         return answers
 
+    def approach(self) -> None:
+        """Move the mouse from the menus to the handle as a hand does: slow, quick, slow."""
+        self.app.control(self.trait).scroll_into_view_if_needed()
+        menu = self.page.locator(".qlab-control select:visible").first.bounding_box()
+        handle = self.app.control(self.trait).locator(".noUi-handle").first.bounding_box()
+        assert menu and handle
+        start, end = (
+            np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+            for box in (menu, handle)
+        )
+        moves = int(60 * POINTING)
+        for i in range(1, moves + 1):
+            due = time.perf_counter() + POINTING / moves
+            t = i / moves
+            x, y = start + (end - start) * t**3 * (10 - 15 * t + 6 * t**2)
+            self.page.mouse.move(float(x), float(y))
+            time.sleep(max(0.0, due - time.perf_counter()))
+
     def drag(self, seconds: float) -> dict[str, float]:
         """Drag to and fro within 25 values of here, 60 moves a second; then let go."""
         self.app.control(self.trait).scroll_into_view_if_needed()
@@ -204,7 +228,7 @@ def drag_row(what: str, kind: str, drags: list[dict[str, float]], peer: float) -
     rate = statistics.median(drag["rate"] for drag in drags)
     late = [drag["late"] for drag in drags]
     held = rate >= FRAMES and statistics.median(late) <= LATE
-    budgeted = kind in BUDGETS
+    budgeted = kind in (*BUDGETS, "hand")
     return {
         "slider": what,
         "states": kind,
@@ -235,11 +259,14 @@ def measure(what: str, app: App, trait: str, values: int, menus: list[str]) -> I
         return  # epochs of a training to come, for instance
     yield "drags", "seen", [slider.drag(1.2) for _ in range(3)]
     yield "keys", "new", slider.new(menus)
-    drags = []
-    for _ in range(4):
-        slider.renew(menus)
-        drags.append(slider.drag(0.4 if values < 40 else 0.8))
-    yield "drags", "new", drags
+    for kind in ("hand", "new"):
+        drags = []
+        for _ in range(4):
+            slider.renew(menus)
+            if kind == "hand":
+                slider.approach()
+            drags.append(slider.drag(0.4 if values < 40 else 0.8))
+        yield "drags", kind, drags
 
 
 class Opener:

@@ -12,6 +12,7 @@ that is called from the library, so that ``code`` can print the same numbers.
 import csv
 import html
 import io
+import itertools
 import logging
 import re
 from collections.abc import Generator, Iterable, Iterator
@@ -34,6 +35,7 @@ from qlab.live.worker import Task, Worker, finish
 log = logging.getLogger("qlab.live")
 
 LOADING = 4.0  # seconds that idle work leaves to a page that loads, unless it says hello sooner
+NEAR = 24  # values of a slider that are prepared first when a hand comes to it
 RESULTS = 512  # kept by state; a result holds what is drawn, not the arrays behind it
 
 
@@ -115,6 +117,8 @@ class Instrument(ipw.VBox):
             on_hello=self.worker.release,
             on_density=lambda: self.worker.plan(self.plan(self.state.copy())),
             on_pick=self._pick,
+            sliders=[n for n, s in self.state.settings().items() if isinstance(s, Whole | Real)],
+            on_near=self._near,
             on_error=self.fail,
         )
         self.controls = {
@@ -305,6 +309,7 @@ class Instrument(ipw.VBox):
         yield from self.later(s)
         yield self._settled_task()
         yield self._ahead_task(s)
+        yield self.worker.pause()
         yield from self.background(s)
 
     def _link_task(self) -> Task:
@@ -330,13 +335,13 @@ class Instrument(ipw.VBox):
         self.sharpen(self.figures[name])
         yield
 
-    def _ahead_task(self, s: Any) -> Task:
+    def _ahead_task(self, s: Any, most: int | None = None) -> Task:
         """Compute and draw the other values of the control in hand, nearest first.
 
         After a menu those of the slider that was in hand before: the hand goes back to it.
         """
         for name in dict.fromkeys((self.in_hand, self.slider)):
-            for value in self.ahead(s, name):
+            for value in self.ahead(s, name)[:most]:
                 yield from self._prepare(s.copy(**{name: value}))
 
     def _onward(self, s: Any, before: Any) -> Task:
@@ -422,6 +427,15 @@ class Instrument(ipw.VBox):
     def _pick(self, name: str, x: float, y: float) -> None:
         with self.worker.lock:
             self.figures[name].pick(x, y)
+
+    def _near(self, name: str) -> None:
+        """Have the values of a slider ready that the hand comes to, the nearest before all else."""
+        with self.worker.lock:
+            if name == self.in_hand:
+                return
+            self.in_hand = self.slider = name
+            s = self.state.copy()
+            self.worker.plan(itertools.chain([self._ahead_task(s, NEAR)], self.plan(s)))
 
     def _follow(self, link: str) -> None:
         refused = self.state.from_query(link)

@@ -148,10 +148,24 @@ class Integer(Instrument):
         self, key: Any, net: IntegerNetwork, s: IntegerState, rows: np.ndarray
     ) -> Generator[None, None, Tally]:
         if key not in self.tallies:
-            sums = self.first.get((s.network, s.weight_bits, s.activation_bits))
-            first = None if sums is None else sums[rows]
+            first = yield from self._first_of(s, rows)
             self.tallies[key] = yield from tally(net, self.evaluation.test[rows], first=first)
         return self.tallies[key]
+
+    def _first_of(
+        self, s: IntegerState, rows: np.ndarray
+    ) -> Generator[None, None, np.ndarray | None]:
+        """Return the first layer's sums of these images; those of an estimate are kept."""
+        key = (s.network, s.weight_bits, s.activation_bits)
+        if key in self.first:
+            return self.first[key][rows]
+        if not sweepable(networks.load(s.network)) or len(rows) == len(self.evaluation.test):
+            return None
+        drawn = (*key, len(rows))
+        if drawn not in self.first_drawn:
+            test = self.evaluation.test[rows]
+            self.first_drawn[drawn] = yield from first_sums(base_of(s), test)
+        return self.first_drawn[drawn]
 
     def _sums(self, s: IntegerState) -> Task:
         """Sum up the first layer for all images, once for all registers."""
@@ -199,6 +213,7 @@ class Integer(Instrument):
         yield self._calibrate()
         yield self._sketch(s, near)
         yield self._ahead_task(s)
+        yield self.worker.pause()
         if sweepable(networks.load(s.network)) and s.overflow == "wrap":
             for bits in near:
                 yield self._measure(s.copy(accumulator_bits=bits))
@@ -253,6 +268,7 @@ class Integer(Instrument):
         self.evaluation = Evaluation()
         self.tallies: Recent[Any, Tally] = Recent(200)  # a few kB each
         self.first: Recent[Any, np.ndarray] = Recent(1)  # 12 MB
+        self.first_drawn: Recent[Any, np.ndarray] = Recent(4)  # a tenth of that each
         self.five = ipw.HTML()
         self.five.add_class("qlab-five")
         networks.load(self.state.network)

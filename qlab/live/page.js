@@ -118,6 +118,23 @@ function pickOn(root, model) {
   return { answered, stop };
 }
 
+// Tell which slider a pointer or the keyboard's focus comes to: the kernel has its values ready when
+// the hand is there. What a drag passes over is nothing that the hand comes to.
+function nearing(root, model) {
+  let last = null;
+  const near = (event) => {
+    const control = event.target.closest?.(".qlab-control");
+    const slider = control?.querySelector(".noUi-target") ? control : null;
+    if (event.buttons || slider === last) return;
+    last = slider;
+    const name = [...(slider?.classList ?? [])].find((word) => model.get("sliders").includes(word.slice(5)));
+    if (name) model.send({ do: "near", name: name.slice(5) });
+  };
+  const kinds = ["pointerover", "focusin"];
+  for (const kind of kinds) root.addEventListener(kind, near);
+  return () => kinds.forEach((kind) => root.removeEventListener(kind, near));
+}
+
 // noUiSlider's Home and End go where a slider ended when it was made; it may have grown since.
 function toItsEnd(event) {
   const slider = event.target.closest?.(".noUi-target")?.noUiSlider;
@@ -249,6 +266,7 @@ export default {
       model.on("change:alts", nameNow);
       model.on("change:picks", nameNow);
       picking = pickOn(root, model);
+      const leave = nearing(root, model);
       watcher.observe(root, { subtree: true, childList: true, characterData: true });
       const onKey = (event) => {
         if (!event.altKey || event.ctrlKey || event.metaKey) return;
@@ -264,7 +282,7 @@ export default {
       };
       root.addEventListener("keydown", onKey);
       root.addEventListener("keydown", toItsEnd, true); // before the slider hears it
-      tidyUp.push(() => (picking.stop(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey), root.removeEventListener("keydown", toItsEnd, true)));
+      tidyUp.push(() => (picking.stop(), leave(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey), root.removeEventListener("keydown", toItsEnd, true)));
     };
     adopt();
     return () => {

@@ -3,8 +3,9 @@
 One small anywidget (``page.js``, ``style.css``) does what a kernel cannot: it keeps the
 address bar at the state (in an app only: in JupyterLab the address belongs to
 JupyterLab), sends the link's settings once, copies, saves bytes as files, speaks
-settled results through an aria-live region, tells the screen's pixel density and where a
-picture is clicked, and gives pictures and sliders their accessible names.
+settled results through an aria-live region, tells the screen's pixel density, where a
+picture is clicked and which slider a hand comes to, and gives pictures and sliders their
+accessible names.
 """
 
 import logging
@@ -43,6 +44,10 @@ class Page(anywidget.AnyWidget):
         Called when the screen turns out to have another pixel density.
     on_pick
         Called with a picture's name and a place on it, as fractions from its upper left corner.
+    sliders
+        Names of the controls that ``on_near`` wants to hear of.
+    on_near
+        Called with the name of a slider that the pointer or the focus comes to.
     on_error
         Called with an exception that one of those functions raised.
     """
@@ -56,6 +61,7 @@ class Page(anywidget.AnyWidget):
     alts = tl.Dict().tag(sync=True)  # what each figure shows, in words, by its name
     said = tl.Unicode().tag(sync=True)  # the settled result in words
     picks = tl.Dict().tag(sync=True)  # "click" or "drag" by the name of a figure that takes it
+    sliders = tl.List(tl.Unicode()).tag(sync=True)  # of which the page says that a hand comes
 
     def __init__(
         self,
@@ -68,13 +74,15 @@ class Page(anywidget.AnyWidget):
         on_hello: Callable[[], None],
         on_density: Callable[[], None],
         on_pick: Callable[[str, float, float], None],
+        sliders: list[str],
+        on_near: Callable[[str], None],
         on_error: Callable[[Exception], None],
     ) -> None:
-        super().__init__(app=in_voila(), maker=maker)
+        super().__init__(app=in_voila(), maker=maker, sliders=sliders)
         self._copies, self._files = copies, files
         self._on_link, self._on_open = on_link, on_open
         self._on_hello, self._on_density, self._on_error = on_hello, on_density, on_error
-        self._on_pick = on_pick
+        self._on_pick, self._on_near = on_pick, on_near
         self._linked = False
         self.here = False  # a page said hello: it can be shown pictures
         self.density = 1.0
@@ -121,6 +129,8 @@ class Page(anywidget.AnyWidget):
                 self._on_open(message["text"])
             elif do == "hello":
                 self._greet(message)
+            elif do == "near" and name in self.sliders:
+                self._on_near(name)
             elif do == "pick" and name in list(self.picks) and _is_place(message):
                 self._pick(name, message["x"], message["y"])
             else:

@@ -222,6 +222,7 @@ class Prune(Instrument):
         yield self._time(s)
         yield self._sketch(s)
         yield self._ahead_task(s)
+        yield self.worker.pause()
         if sweepable(self._net(s)):
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield self._measure(s.copy(sparsity=sparsity))

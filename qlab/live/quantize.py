@@ -287,6 +287,7 @@ class Quantize(Instrument):
             return
         yield self._sketch(s, near)
         yield self._ahead_task(s)
+        yield self.worker.pause()
         yield self._search(s, near)
         if sweepable(networks.load(s.network)):
             for bits in near:

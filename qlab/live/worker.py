@@ -5,7 +5,9 @@ its tasks in slices of at most 8 ms with gaps in which the kernel reads its mess
 so a hand that takes the slider again waits for one slice. ``plan`` replaces all tasks
 (the state changed: what was under way is closed), and nothing runs until the hand has
 rested for 120 ms, but one task that may begin at once: it uses the time in which the page
-paints. Without a running loop (a script, a test) tasks wait for ``flush``.
+paints. What nobody waits for (the rest of a curve) stands behind a ``pause``: it begins when the
+hand has rested for 350 ms, so that it is not in the way of a reader who presses a key now and
+then. Without a running loop (a script, a test) tasks wait for ``flush``.
 
 JupyterLab delivers a widget's messages in a thread beside the one that runs cells, so an event
 may come while a step computes. ``lock`` lets one of them in at a time.
@@ -22,6 +24,7 @@ from typing import Any
 SLICE = 0.008  # seconds of work at a time: half a frame of a 60 Hz screen
 GAP = 0.002  # seconds for the loop to read messages between two slices
 REST = 0.120  # seconds without an event before idle work begins
+LONG_REST = 0.350  # and before that which nobody waits for
 
 Task = Generator[None, None, Any]
 log = logging.getLogger("qlab.live")
@@ -56,7 +59,8 @@ class Worker:
         self._exhausted = True
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None  # that the timer waits on
-        self._touched = -REST
+        self._touched = -LONG_REST
+        self._patient = False  # only what nobody waits for is left
         self._on_error = on_error or (lambda error: log.error("idle task failed", exc_info=error))
         self.longest = 0.0  # seconds, the longest slice so far: for tests and the bench
 
@@ -88,11 +92,16 @@ class Worker:
         with self.lock:
             dropped = self._task, self._at_once
             self._task, self._at_once = None, at_once
-            self._planned, self._exhausted = iter(tasks), False
+            self._planned, self._exhausted, self._patient = iter(tasks), False, False
             for task in dropped:
                 if task is not None and inspect.getgeneratorstate(task) != inspect.GEN_RUNNING:
                     task.close()  # one that plans anew from inside itself ends by returning
             self._wake(sooner=at_once is not None)
+
+    def pause(self) -> Task:
+        """Return a task to plan before those that nobody waits for: they want a longer rest."""
+        self._patient = True
+        yield
 
     def hurry(self, done: Callable[[], bool]) -> None:
         """Go on with the task of at once until something is done, or it ends."""
@@ -140,8 +149,10 @@ class Worker:
         self._timer = self._loop.call_later(self._wait(), self._slice)
 
     def _wait(self) -> float:
-        rest = 0.0 if self._at_once is not None else self._touched + REST - time.perf_counter()
-        return max(GAP, rest)
+        if self._at_once is not None:
+            return GAP
+        rest = LONG_REST if self._patient else REST
+        return max(GAP, self._touched + rest - time.perf_counter())
 
     def _slice(self) -> None:
         self._timer = None
@@ -149,7 +160,7 @@ class Worker:
             self._step()
         elif self._wait() <= GAP:  # the hand rests
             start = time.perf_counter()
-            while not self.idle and time.perf_counter() - start < SLICE / 2:
+            while not self.idle and time.perf_counter() - start < SLICE / 2 and self._wait() <= GAP:
                 self._step()  # another step only in the first half, so that both fit
             self.longest = max(self.longest, time.perf_counter() - start)
         self._wake()

@@ -93,6 +93,29 @@ def test_after_a_menu_the_slider_that_was_in_hand_is_computed_ahead(toy):
     assert len(toy.figures["power"]._frames) == frames + 1
 
 
+def test_the_slider_that_a_hand_comes_to_is_prepared_before_all_else(toy):
+    send(toy, "shape", "odd")
+    toy.page._handle_custom_msg({"do": "near", "name": "power"}, [])
+    computed, settled = toy.computed, toy.settled
+    while toy.computed < computed + 4:
+        toy.worker._step()
+    assert not (settled or toy.settled)  # what else the plan holds comes later
+    toy.settle()
+    assert toy.settled
+    computed, frames = toy.computed, len(toy.figures["power"]._frames)
+    for power in (1, 3, 4, 5, 2):
+        send(toy, "power", power)
+    assert toy.computed == computed and len(toy.figures["power"]._frames) == frames
+
+
+@pytest.mark.parametrize("name", ["shape", "flip", "nothing", None, ["power"], "in_hand"])
+def test_a_hand_that_comes_to_anything_else_changes_nothing(toy, name, caplog):
+    toy.settle()
+    toy.page._handle_custom_msg({"do": "near", "name": name}, [])
+    assert toy.worker.idle and toy.in_hand == ""
+    assert "a known request is expected" in caplog.text
+
+
 @pytest.fixture
 def looked_at(toy):
     toy.settle()

@@ -4,7 +4,7 @@ import time
 
 import qlab.live.worker as module
 from qlab.live import Worker
-from qlab.live.worker import REST, SLICE
+from qlab.live.worker import LONG_REST, REST, SLICE
 
 
 def steps(n, seen, name, seconds=0.0):
@@ -104,6 +104,28 @@ def test_nothing_runs_until_the_hand_has_rested():
         return time.perf_counter() - start
 
     assert asyncio.run(visit()) >= REST * 0.99
+
+
+def test_what_nobody_waits_for_wants_a_longer_rest_until_the_next_plan():
+    async def visit():
+        seen, times, worker = [], [], Worker()
+        worker.touch()
+        start = time.perf_counter()
+        worker.plan(iter([steps(1, seen, "soon"), worker.pause(), steps(1, seen, "late")]))
+        for n in (1, 2):
+            while len(seen) < n:
+                await asyncio.sleep(0.005)
+            times.append(time.perf_counter() - start)
+        worker.touch()
+        start = time.perf_counter()
+        worker.plan(iter([steps(1, seen, "soon")]))
+        while len(seen) < 3:
+            await asyncio.sleep(0.005)
+        return [*times, time.perf_counter() - start]
+
+    soon, late, again = asyncio.run(visit())
+    assert REST * 0.99 <= soon < LONG_REST * 0.99 <= late
+    assert REST * 0.99 <= again < LONG_REST * 0.99
 
 
 def test_one_task_does_not_wait_for_the_hand_to_rest_and_lets_messages_pass(monkeypatch):
