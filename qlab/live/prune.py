@@ -257,8 +257,8 @@ class Prune(Instrument):
             self.clock.show(self.times(self.result))  # no picture shows it
 
     def _sketch(self, s: PruneState) -> Task:
-        bases = [s.base, *({"trained", *(s.allowed("base") or [])} - {s.base})]
-        for base in bases if self.state.tuned == s.network else [s.base]:
+        both = ["trained", "tuned"] if self.state.tuned == s.network else [s.base]
+        for base in sorted(both, key=lambda base: base != s.base):  # the one on screen first
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield from self.result_of(s.copy(sparsity=sparsity, base=base))
                 self.figures["curve"].show(self.result)

@@ -361,6 +361,14 @@ def test_the_curve_before_and_after_are_both_drawn(tunable):
     assert len(before[4].get_xdata()) == 0
 
 
+def test_weights_as_trained_have_the_curve_of_the_tuned_ones_beside_theirs(tunable):
+    tune(tunable, network="mlp_784_128_10", sparsity=0.9).wait(30)
+    tunable.state.offer({"base": "trained", "method": "random"})
+    tunable.settle()
+    points = {base: len(tunable._points(tunable.result, base)) for base in ("trained", "tuned")}
+    assert points == {"trained": len(CURVE), "tuned": len(CURVE)}
+
+
 def test_pruning_goes_on_from_the_fine_tuned_network_and_its_code_lists_both_rounds(tunable):
     tune(tunable, sparsity=0.8, epochs=1).wait(30)
     first = tunable.tuning.network
