@@ -110,14 +110,21 @@
     const counts = {};
     for (const p of eye.paints) (counts[p.name] ??= []).push(p.time);
     const times = [...Object.values(counts), eye.told].sort((a, b) => b.length - a.length)[0];
-    // A curve is drawn again when idle work has measured more; other pictures are not. So the last
-    // value was there when the first picture came to rest, or, of a single one, before idle work.
-    const last = Object.entries(counts)
-      .filter(([, all]) => all.length > times.length / 2)
-      .map(([name]) => eye.late[name] ?? [0])
-      .map((all) => all.filter((t) => t < 120).at(-1) ?? all[0]);
+    const moving = Object.keys(counts).filter((name) => counts[name].length > times.length / 2);
     const during = times.filter((t) => t <= eye.moved);
-    return { rate: (1000 * during.length) / (eye.moved - eye.start), late: Math.min(...last) };
+    const rate = (1000 * during.length) / (eye.moved - eye.start);
+    return { rate, late: lastValue(moving.map((name) => eye.late[name] ?? [])) };
   };
+
+  // When the last of the pictures showed the last value, from the times after the release at which
+  // each changed. Idle work begins when the hand has rested for 120 ms: what follows such a gap is
+  // idle work's (a curve of which more was measured), unless every picture comes so late.
+  const IDLE = 120;
+  const lastValue = (changes) => {
+    const handed = changes.map((all) => all.findLast((t, i) => all.slice(0, i + 1).every((u, k) => u - (all[k - 1] ?? 0) < IDLE)) ?? 0);
+    const late = changes.length && changes.every((all) => all[0] >= IDLE);
+    return Math.max(0, ...(late ? changes.map((all) => all[0]) : handed));
+  };
+  eye.lastValue = lastValue;
   window.eye = eye;
 })();

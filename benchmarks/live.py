@@ -78,9 +78,18 @@ class Slider:
         return (now - low) / (high - low)
 
     def press(self, key: str) -> dict[str, Any]:
-        """Press a key and return the watch."""
+        """Press a key and return the watch; an answer that takes longer counts as ``PATIENCE``.
+
+        ``all`` is None for a press that changed nothing on the screen, and so has no answer.
+        """
         self.page.keyboard.press(key)
-        return self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
+        answer = self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
+        if not np.isfinite(answer["all"]):
+            while self.app.waiting:
+                self.page.wait_for_timeout(5)
+            came = self.page.evaluate("eye.paints.length + eye.told.length")
+            answer["first"] = answer["all"] = PATIENCE if came else None
+        return answer
 
     def take(self) -> None:
         """Put the keyboard's focus on the handle, and look at the pictures as they are."""
@@ -204,7 +213,7 @@ def to_and_fro(low: int, high: int, here: int) -> list[int]:
 
 def keys_row(what: str, kind: str, answers: list[dict[str, Any]], peer: float) -> Row:
     """Write one row: the median and 95th percentile against their budget."""
-    answers = [answer for answer in answers if np.isfinite(answer["all"])]
+    pressed, answers = len(answers), [one for one in answers if one["all"] is not None]
     times = [answer["all"] for answer in answers]
     median, high = (float(np.percentile(times, p)) for p in (50, 95)) if times else (0.0, 0.0)
     budget = BUDGETS.get(kind)
@@ -212,7 +221,8 @@ def keys_row(what: str, kind: str, answers: list[dict[str, Any]], peer: float) -
     return {
         "slider": what,
         "state": kind,
-        "n": len(times),
+        "presses": pressed,
+        "that changed something": len(times),
         "pictures": statistics.median([a["pictures"] for a in answers]) if answers else 0,
         "first picture": statistics.median([a["first"] for a in answers]) if answers else "",
         "median": median if times else "moves no picture",

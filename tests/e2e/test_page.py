@@ -285,3 +285,25 @@ def test_a_kernel_listens_where_no_other_program_can_take_its_place(
     place = Path(command[command.index("-f") + 1])
     assert json.loads(place.read_text())["transport"] == "ipc"
     assert place.parent.stat().st_mode & 0o77 == 0  # nor can any other user come near
+
+
+@pytest.mark.parametrize(
+    ("changes", "late"),
+    [
+        ([], 0),  # no picture moved
+        ([[], []], 0),  # the last value was there before the release
+        ([[5, 40], [8, 52]], 52),  # both pictures follow: the later one counts
+        ([[10], []], 10),
+        ([[30, 190, 320], [20]], 30),  # what follows a rest is a curve's further points
+        ([[30, 110, 200], [20]], 200),  # a kernel that is behind, without a rest
+        ([[], [230]], 0),
+        ([[150], [160]], 160),  # all of them late
+    ],
+)
+def test_the_benchs_watch_tells_when_the_last_value_was_there(
+    browser: Browser, changes: list[list[int]], late: int
+) -> None:
+    page = browser.new_page()
+    page.evaluate((ROOT / "benchmarks/live.js").read_text())
+    assert page.evaluate("(changes) => eye.lastValue(changes)", changes) == late
+    page.close()
