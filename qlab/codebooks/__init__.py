@@ -10,6 +10,7 @@ nf4 256 32 0
 power_of_two 256 1 0
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -51,24 +52,24 @@ METHODS: dict[str, Method] = {
     "xnor": xnor,
 }
 
-BITS: dict[str, tuple[int, ...]] = {  # that a method has a grid for: what a menu may offer
-    "identity": (32,),
-    "kmeans": tuple(range(1, 9)),
-    "lloyd": tuple(range(1, 9)),
-    "learned": tuple(range(1, 9)),
-    "nf4": tuple(range(2, 9)),
-    "power_of_two": tuple(range(2, 7)),
-    "apot": tuple(range(2, 9)),
-    "piecewise_linear": tuple(range(3, 9)),
-    "minifloat": (4, 6, 8),
-    "e5m2": (8,),
-    "mx": (4, 6, 8),
-    "dorefa": tuple(range(1, 9)),
-    "twn": (2,),
-    "ternary": (2,),
-    "bnn": (1,),
-    "xnor": (1,),
-}
+# Bits that a method has a grid for, which menus offer: 1 to 8 where no line says otherwise.
+BITS: defaultdict[str, tuple[int, ...]] = defaultdict(
+    lambda: tuple(range(1, 9)),
+    {
+        "identity": (32,),
+        "nf4": tuple(range(2, 9)),
+        "power_of_two": tuple(range(2, 7)),
+        "apot": tuple(range(2, 9)),
+        "piecewise_linear": tuple(range(3, 9)),
+        "minifloat": (4, 6, 8),
+        "e5m2": (8,),
+        "mx": (4, 6, 8),
+        "twn": (2,),
+        "ternary": (2,),
+        "bnn": (1,),
+        "xnor": (1,),
+    },
+)
 
 
 def fake_quantize(
