@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from qlab.live.offered import LAYERS, NETWORKS, available
+from qlab.live.offered import LAYERS, NETWORKS
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.state import State
 from qlab.metrics import Measured
@@ -64,10 +64,6 @@ class AllocateState(State):
     bits_fc1 = _bits("fc1")
     bits_fc2 = _bits("fc2")
     bits_fc3 = _bits("fc3")
-
-    def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are in the zoo."""
-        return available() if name == "network" else None
 
     @property
     def layers(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qlab import networks, ranges
+from qlab import ranges
 from qlab.live.offered import LAYERS
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.state import State
@@ -89,11 +89,9 @@ class CalibrateState(State):
     layer = Choice("fc2", LAYER_MENU, label="Layer", help="All other layers stay float.")
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Layers of the network; networks that are in the zoo."""
+        """Offer the layers of the network."""
         if name == "layer":
             return list(LAYERS[self.network])
-        if name == "network":
-            return [one for one in NETWORKS if one in networks.ZOO] or None
         return None
 
     def used(self) -> set[str]:

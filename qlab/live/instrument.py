@@ -36,6 +36,7 @@ log = logging.getLogger("qlab.live")
 
 LOADING = 4.0  # seconds that idle work leaves to a page that loads, unless it says hello sooner
 NEAR = 24  # values of a slider that are prepared first when a hand comes to it
+ABSOLUTE = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?(?:[\\/]+[\w.+\-]+)+[\\/]+")  # folders
 RESULTS = 512  # kept by state; a result holds what is drawn, not the arrays behind it
 
 
@@ -396,10 +397,8 @@ class Instrument(ipw.VBox):
         """Turn an exception into a log entry and one sentence without path or traceback."""
         log.error("%s: %s", self.NAME, error, exc_info=error)
         said = str(error).strip().split("\n")[0]
-        said = re.sub(
-            r"(?:[A-Za-z]:)?(?:[\\/][\w.+\-]+)+[\\/]", "", said
-        )  # keep a file's name only
-        if not isinstance(error, ValueError | TypeError | OSError) or not 0 < len(said) < 240:
+        said = ABSOLUTE.sub("", said)  # a file's name stays, and a path inside the repository
+        if not isinstance(error, ValueError | TypeError | OSError) or not 0 < len(said) < 320:
             said = f"This setting could not be computed ({type(error).__name__})."
         self.say(said if self.result is None else f"{said} What is shown is the last that worked.")
 

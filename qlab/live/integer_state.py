@@ -9,7 +9,7 @@ import numpy as np
 
 from qlab import networks
 from qlab.core import PerAxis, QParams, QuantSpec
-from qlab.live.offered import LAYER_MENU, NETWORKS, available
+from qlab.live.offered import LAYER_MENU, NETWORKS
 from qlab.live.settings import Choice, Whole
 from qlab.live.state import State
 from qlab.metrics import Measured
@@ -60,9 +60,7 @@ class IntegerState(State):
     image = Whole(0, 0, IMAGES - 1, label="Test image", help="The first hundred.")
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are there, their layers, and as many outputs as those have."""
-        if name == "network":
-            return available()
+        """Offer the network's layers, and as many outputs as the layer has."""
         with contextlib.suppress(OSError, ValueError, KeyError):  # a missing file: see ``build``
             if name == "layer":
                 return list(_outputs(self.network))

@@ -8,7 +8,7 @@ import numpy as np
 
 from qlab import networks, ranges
 from qlab.core import Granularity, PerAxis, PerGroup, PerTensor, QuantSpec
-from qlab.live.offered import NETWORKS, available
+from qlab.live.offered import NETWORKS
 from qlab.live.quantize_state import METHOD_NAMES
 from qlab.live.settings import Choice, Flag, Whole
 from qlab.live.state import State
@@ -83,9 +83,7 @@ class MicroscopeState(State):
     show = Choice("codes", SHOWN, label="Colours show", help="What the colour of a cell means.")
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are there, their layers, and these layers' weights."""
-        if name == "network":
-            return available()
+        """Offer the network's layers, and the layer's weights."""
         if name == "layer":
             with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
                 return list(networks.load(self.network).weights)

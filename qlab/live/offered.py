@@ -1,8 +1,7 @@
-"""The trained networks that instruments offer, and their layers, as menus name them."""
+"""The trained networks that instruments offer, and their layers, as menus name them.
 
-import functools
-
-from qlab import networks
+A network whose file is missing is offered, too: choosing it says how to get the file back.
+"""
 
 NETWORKS = {
     "lenet_300_100": "LeNet-300-100",
@@ -16,9 +15,3 @@ LAYERS = {  # of each network; the last one's neurons are the classes
 }
 LAYER_MENU = {"all": "All layers", **{name: name for name in ("fc1", "fc2", "fc3")}}
 LAYER_MENU |= {name: name for name in ("conv1", "conv2")}
-
-
-@functools.cache
-def available() -> list[str] | None:
-    """Name those of them that are in the zoo; None, which offers all, where the zoo is empty."""
-    return [name for name in NETWORKS if name in networks.ZOO] or None

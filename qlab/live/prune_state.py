@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from qlab import metrics
-from qlab.live.offered import LAYER_MENU, LAYERS, NETWORKS, available
+from qlab.live.offered import LAYER_MENU, LAYERS, NETWORKS
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.state import State
 from qlab.metrics import Measured
@@ -77,8 +77,6 @@ class PruneState(State):
         """Offer what makes sense beside the other settings; ``why`` says what is left out."""
         whole_rows = self.structure != "weights"
         match name:
-            case "network":
-                return available()
             case "structure":
                 has_filters = any(layer.startswith("conv") for layer in LAYERS[self.network])
                 return ["weights", "neurons", *["filters"] * has_filters]

@@ -10,7 +10,7 @@ import numpy as np
 
 from qlab import codebooks, core, metrics, networks, ptq, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
-from qlab.live.offered import LAYER_MENU, NETWORKS, available
+from qlab.live.offered import LAYER_MENU, NETWORKS
 from qlab.live.settings import Choice, Flag, Whole
 from qlab.live.state import State
 from qlab.metrics import Measured
@@ -176,9 +176,7 @@ class QuantizeState(State):
         super()._settle(sentences)
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Offer the networks that are there, the network's layers, and blocks that fit."""
-        if name == "network":
-            return available()
+        """Offer the network's layers, and blocks that fit."""
         if name == "granularity":
             if self.grid != "affine":
                 return [OWN, *GRANULARITIES]

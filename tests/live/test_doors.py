@@ -1,10 +1,15 @@
 """What comes to any instrument from outside: messages, links, and a zoo without its files."""
 
+from pathlib import Path
+
 import pytest
 
 from qlab import networks
+from qlab.data import digests
 from qlab.live import INSTRUMENTS
+from qlab.live.instrument import Instrument
 from qlab.live.microscope_slide import slide
+from qlab.networks import trained
 from tests.live.driving import assert_refuses_everything_hostile, assert_shown, send
 
 LONG, MANY = "9" * 60_000, "&".join(f"a{i}=1" for i in range(99))
@@ -69,3 +74,71 @@ def test_a_file_that_the_zoo_lacks_is_one_sentence_and_the_page_stands(monkeypat
     send(page, *MOVED.get(name, ("bits", 3)))  # the file is back: the next movement finds it
     assert_shown(page)
     assert page.values
+
+
+NETS = {"quantize": "lenet_300_100", "prune": "lenet_300_100", "distill": "teacher_1200"}
+SPOILT = [
+    (name, f"{net}{suffix}", how)
+    for name, net in NETS.items()
+    for suffix in (".safetensors", ".json")
+    for how in ("removed", "damaged")
+]
+SPOILT += [  # whose menu offers the network although it isn't there
+    (name, "lenet_300_100.safetensors", "removed")
+    for name in ("allocate", "microscope", "integer", "calibrate")
+]
+
+
+@pytest.mark.parametrize(("name", "lost", "how"), SPOILT)
+def test_the_command_that_the_page_names_is_the_one_that_mends_the_zoo(
+    monkeypatch, tmp_path, name, lost, how
+):
+    command = trained.REMEDY.split("`")[1].split()
+    assert command[:2] == ["git", "checkout"]
+    assert Path(__file__).parents[2] / command[2] == trained.FOLDER
+    for file in trained.FOLDER.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    spoilt = tmp_path / lost
+    spoilt.unlink()
+    if how == "damaged":
+        spoilt.write_bytes(b"{}")
+    monkeypatch.setattr(trained, "FOLDER", tmp_path)
+    page = INSTRUMENTS[name](link="")
+    assert page.message.endswith(f"(file='{spoilt.name}'). {trained.REMEDY}")
+    assert page.message.count(". ") == 1  # what is wrong, and what to do
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_damaged_dataset_is_told_with_its_remedy(monkeypatch, tmp_path, name):
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for file in (digests.root() / "mnist").iterdir():
+        (folder / file.name).symlink_to(file)
+    damaged = folder / "t10k-images-idx3-ubyte.gz"
+    damaged.unlink()
+    damaged.write_bytes(b"")
+    monkeypatch.setenv("QLAB_DATASETS", str(tmp_path))
+    page = INSTRUMENTS[name](link="")
+    assert page.message.endswith(f"(file='mnist/{damaged.name}'). {digests.remedy('mnist')}")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("no /home/a.b/c-d/zoo/x.json here", "no x.json here"),
+        ("no 'C:\\\\Users\\\\me\\\\x.json' here", "no 'x.json' here"),
+        ("Run `git checkout qlab/networks/zoo`.", "Run `git checkout qlab/networks/zoo`."),
+        ("Run `./a/b/c` or `../a/b/c`.", "Run `./a/b/c` or `../a/b/c`."),
+        ("4/3/2 bits", "4/3/2 bits"),
+    ],
+)
+def test_only_folders_of_this_machine_are_taken_from_a_sentence(said, shown):
+    class Page:
+        NAME, result, said = "page", None, ""
+
+        def say(self, text):
+            self.said = text
+
+    page = Page()
+    Instrument.fail(page, ValueError(said))
+    assert page.said == shown
