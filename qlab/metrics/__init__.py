@@ -9,6 +9,7 @@ from qlab.metrics.measured import Measured, wilson, within_noise
 from qlab.metrics.size import (
     Bytes,
     bytes_bitmap,
+    bytes_coded,
     bytes_dense,
     bytes_packed,
     bytes_relative_index,
@@ -24,6 +25,7 @@ __all__ = [
     "accuracy",
     "bin_index",
     "bytes_bitmap",
+    "bytes_coded",
     "bytes_dense",
     "bytes_packed",
     "bytes_relative_index",

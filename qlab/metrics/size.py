@@ -27,7 +27,7 @@ QParamsByLayer = Mapping[str, QParams]
 
 @runtime_checkable
 class Stored(Protocol):
-    """Weights that know what they take, such as ``qlab.codebooks.Coded``."""
+    """Weights that know what they take: ``qlab.codebooks.Coded``, ``qlab.ptq.Repaired``."""
 
     @property
     def bytes(self) -> "Bytes":
@@ -61,7 +61,8 @@ class Bytes:
     codes
         Weights as packed codes.
     scales, zero_points, levels
-        What codes need to become weights again.
+        What codes need to become weights again. Factors of inputs are scales, and a real offset is
+        a zero point that is no integer.
     mask
         One bit a weight, that says which are stored.
     index
@@ -121,8 +122,9 @@ def bytes_packed(net: Weighted, qparams: Mapping[str, QParams | Stored]) -> Byte
     net
         Anything with ``.weights`` and ``.biases``.
     qparams
-        By layer, or ``Coded`` weights; a layer without stays float32. Symmetric quantizers store
-        no zero points.
+        By layer; a layer without stays float32. Symmetric quantizers store no zero points.
+        ``Coded`` and ``Repaired`` weights in their place count what they need beside: all of it is
+        ``small.bytes`` of what ``code_weights``, ``quantize_weights`` and ``repair`` return.
 
     Returns
     -------
@@ -247,18 +249,40 @@ def relative_entries(w: Float[np.ndarray, "..."], gap_bits: int) -> int:
     return int(np.sum(-(-gaps >> gap_bits)))  # ⌈d/2^g⌉
 
 
-def _stored(count: int, qparams: QParams | Stored | None) -> Bytes:
-    """``count`` weights as float32, or as codes with what belongs to them; equations 1 and 2."""
-    if qparams is None:
-        return Bytes(values=4 * count)
-    if isinstance(qparams, Stored):
-        return qparams.bytes
+def bytes_coded(count: int, qparams: QParams) -> Bytes:
+    """Codes with their scales and zero points, equation 2.
+
+    Parameters
+    ----------
+    count
+        n, how many codes.
+    qparams
+        What they mean.
+
+    Returns
+    -------
+    size
+        ``.total`` and its parts.
+
+    Examples
+    --------
+    >>> from qlab.core import QuantSpec
+    >>> bytes_coded(12, QParams(np.array(0.1), np.array(0), QuantSpec(bits=4))).total
+    10
+    """
     spec, blocks = qparams.spec, qparams.scale.size
     return Bytes(
         codes=packed_bytes(count, spec.bits),
         scales=4 * blocks,
         zero_points=0 if spec.symmetric else packed_bytes(blocks, spec.bits),
     )
+
+
+def _stored(count: int, qparams: QParams | Stored | None) -> Bytes:
+    """``count`` weights as float32, or as codes with what belongs to them; equations 1 and 2."""
+    if qparams is None:
+        return Bytes(values=4 * count)
+    return qparams.bytes if isinstance(qparams, Stored) else bytes_coded(count, qparams)
 
 
 def _biases(net: Weighted) -> Bytes:

@@ -25,8 +25,9 @@ import numpy as np
 
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QParams, QuantSpec, Rounding
+from qlab.networks.arguments import RangeMethod, range_method
 from qlab.networks.network import Network
-from qlab.networks.quantization import Quantized, RangeMethod
+from qlab.networks.quantization import Quantized
 from qlab.networks.sensitivity import Sensitivity
 
 
@@ -306,7 +307,7 @@ def quantize_mixed(
     Returns
     -------
     Quantized
-        `qlab.metrics.bytes_packed` of it is the cost of the allocation.
+        Its ``bytes`` are the cost of the allocation.
 
     Raises
     ------
@@ -327,6 +328,7 @@ def quantize_mixed(
             f"quantize_mixed: layers must be among {', '.join(weights)}, "
             f"got {', '.join(sorted(unknown))}."
         )
+    range_method("quantize_mixed", method)
     qparams: dict[str, QParams] = {}
     for name, b in bits.items():
         spec = QuantSpec(bits=b, symmetric=symmetric, granularity=granularity)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qlab import core, metrics, ranges
+from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QuantSpec
+from qlab.networks.arguments import Chooser, calibrated
 from qlab.networks.criteria import Criterion, Outcome, cross_entropy
 from qlab.networks.network import Network
 from qlab.networks.quantization import (
-    Chooser,
     Quantized,
     fake_quantize_inputs,
     quantize_weights,
@@ -165,6 +165,8 @@ def choose(
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         If `calibration` is a test split or empty, if there is no candidate, or if none has a
         finite number: "within" of ``fewest_bytes`` may be too strict.
@@ -177,13 +179,10 @@ def choose(
     >>> found.candidate.method, len(found.scores)
     ('mse', 3)
     """
-    images, labels = calibration.for_choosing("choose how to quantize")
+    images, labels = calibrated("choose", calibration, "choose how to quantize")
     tried = list(candidates)
-    if len(images) == 0 or not tried:
-        raise ValueError(
-            "choose: calibration must hold images and candidates at least one, got "
-            f"(images={len(images)}, candidates={len(tried)})."
-        )
+    if not tried:
+        raise ValueError("choose: candidates must be at least one, got none.")
     reference = net.predict(images)
     inputs = (
         entering(without_fake_quantize(net), images) if any(c.activations for c in tried) else {}
@@ -196,7 +195,7 @@ def choose(
             small.network.predict(images),
             reference,
             labels,
-            metrics.bytes_packed(small.network, small.qparams).total,
+            small.bytes.total,
         )
         score = float(criterion(seen))
         scores.append((candidate, score))

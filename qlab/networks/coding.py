@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from qlab.codebooks import Coded, Method
 from qlab.metrics import Bytes, bytes_packed
+from qlab.networks.arguments import weighted_layers
 from qlab.networks.network import Network
 
 
@@ -72,12 +73,6 @@ def code_weights(
     >>> len(np.unique(small.network.weights["fc1"])), small.bytes.codes, small.bytes.levels
     (32, 62720, 128)
     """
-    weights = net.weights
-    chosen = list(weights) if layers is None else list(layers)
-    for name in chosen:
-        if name not in weights:
-            raise ValueError(
-                f"code_weights: layers must be among {', '.join(weights)}, got {name!r}."
-            )
-    coded = {name: method(weights[name], **options) for name in chosen}
+    chosen = weighted_layers("code_weights", net, layers)
+    coded = {name: method(net.weights[name], **options) for name in chosen}
     return CodedNetwork(net.with_weights({k: c.dequantize() for k, c in coded.items()}), coded)

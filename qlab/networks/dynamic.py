@@ -19,6 +19,7 @@ from jaxtyping import Float32
 
 from qlab import core, ranges
 from qlab.core import PerAxis, PerTensor, QParams, QuantSpec
+from qlab.networks.arguments import quant_spec, range_method, weighted_layers
 from qlab.networks.layers import WEIGHTED, Batch, FakeQuantize, Layer, Shape
 from qlab.networks.network import Network
 
@@ -110,6 +111,8 @@ def quantize_dynamically(
 
     Raises
     ------
+    TypeError
+        If an argument is of another type, such as a name where a list of names belongs.
     ValueError
         If a layer is unknown or holds no weights, or the granularity is another one.
 
@@ -121,12 +124,9 @@ def quantize_dynamically(
     >>> [layer.name for layer in dynamic.layers]
     ['flatten', 'fc1_input', 'fc1', 'relu1', 'fc2_input', 'fc2']
     """
-    chosen = set(net.weights) if layers is None else set(layers)
-    if unknown := chosen - net.weights.keys():
-        raise ValueError(
-            f"quantize_dynamically: layers must be among {', '.join(net.weights)}, "
-            f"got {', '.join(sorted(unknown))}."
-        )
+    quant_spec("quantize_dynamically", spec)
+    range_method("quantize_dynamically", method)
+    chosen = weighted_layers("quantize_dynamically", net, layers)
     kept: list[Layer] = []
     for layer in net.layers:
         if isinstance(layer, WEIGHTED) and layer.name in chosen:

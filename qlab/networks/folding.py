@@ -24,11 +24,12 @@ from jaxtyping import Float32
 from qlab import ranges
 from qlab.core import QuantSpec
 from qlab.core.arrays import finite32
+from qlab.networks.arguments import Chooser, RangeMethod, calibrated, quant_spec, range_method
 from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.equalizing import neighbours
 from qlab.networks.layers import WEIGHTED, Conv2d, FakeQuantize, Linear
 from qlab.networks.network import Network
-from qlab.networks.quantization import Chooser, RangeMethod, activations
+from qlab.networks.quantization import activations
 from qlab.networks.repairing import unfold
 from qlab.ptq import awq, fold_factors, smoothing_factors
 from qlab.ptq.arguments import number
@@ -59,6 +60,8 @@ def fold_smoothquant(net: Network, calibration: Chooser, *, alpha: float | int =
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         If ``alpha`` is outside 0 … 1, `calibration` is a test split, empty or not finite, or
         activations of the network are quantized already.
@@ -121,6 +124,8 @@ def fold_awq(
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         If `calibration` is a test split, empty or not finite, activations of the network are
         quantized already, or `qlab.ptq.awq` refuses `spec` or `candidates`.
@@ -142,6 +147,8 @@ def fold_awq(
     >>> small.repaired  # codes and scales, and no factors beside them
     {}
     """
+    quant_spec("fold_awq", spec)
+    range_method("fold_awq", method)
 
     def factors(layer: Linear | Conv2d, x: np.ndarray, channels: int) -> np.ndarray:
         W, X = layer.weight.reshape(len(layer.weight), -1), unfold(layer, x)
@@ -160,9 +167,8 @@ def _folded(function: str, net: Network, calibration: Chooser, factors: Factors)
                 f"{function}: activations must be floats, got a {type(layer).__name__} layer "
                 f"{layer.name!r}. Fold first, quantize then."
             )
-    images, _ = calibration.for_choosing("calibrate factors of inputs")
-    if len(finite32(function, "calibration images", images)) == 0:
-        raise ValueError(f"{function}: calibration must hold images, got none.")
+    images, _ = calibrated(function, calibration, "calibrate factors of inputs")
+    finite32(function, "calibration images", images)
     entering = activations(net, images)
     for first, second in reversed(neighbours(net)):
         W1, b1, layer = net.weights[first], net.biases[first], net.layer(second)

@@ -19,9 +19,9 @@ import numpy as np
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QuantSpec
 from qlab.distillation import soft_targets
+from qlab.networks.arguments import Chooser, RangeMethod, calibrated
 from qlab.networks.layers import Linear
 from qlab.networks.network import Network
-from qlab.networks.quantization import Chooser, RangeMethod
 from qlab.networks.sensitivity import BITS, Sensitivity, layer_bytes
 
 
@@ -85,6 +85,8 @@ def last_layer_trace(net: Network, calibration: Chooser) -> Trace:
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         If the last layer is not linear, or the images are of the test split or none.
 
@@ -102,9 +104,7 @@ def last_layer_trace(net: Network, calibration: Chooser) -> Trace:
             f"last_layer_trace: the last layer must be Linear, got {type(last).__name__}. "
             "qlab.training.hessian_traces takes any network."
         )
-    images, _ = calibration.for_choosing("find the curvature of the last layer")
-    if len(images) == 0:
-        raise ValueError("last_layer_trace: calibration must hold images, got none.")
+    images, _ = calibrated("last_layer_trace", calibration, "find the curvature of the last layer")
     x = net.run(images, 0, len(net.layers) - 1).astype(np.float64)  # (n, in)
     y = x @ last.weight.T.astype(np.float64) + last.bias
     p = soft_targets(y, 1)

@@ -27,6 +27,13 @@ from jaxtyping import Float, Float32, Integer
 from qlab import core, ranges
 from qlab.core import PerAxis, QParams, QuantSpec
 from qlab.networks.accumulator import bits_for
+from qlab.networks.arguments import (
+    Chooser,
+    calibrated,
+    plain_network,
+    quant_spec,
+    range_method,
+)
 from qlab.networks.integer_conversion import check_complete, converted, float_twin
 from qlab.networks.integer_layers import (
     IntegerLayer,
@@ -38,7 +45,7 @@ from qlab.networks.integer_layers import (
 )
 from qlab.networks.layers import Layer, MaxPool2d, ReLU
 from qlab.networks.network import Network
-from qlab.networks.quantization import Chooser, Quantized, without_fake_quantize
+from qlab.networks.quantization import Quantized, without_fake_quantize
 from qlab.networks.quantization import activations as entering_each
 
 WEIGHTS = QuantSpec(bits=8, granularity=PerAxis(0))
@@ -177,13 +184,22 @@ class IntegerNetwork:
 
         Raises
         ------
+        TypeError
+            If `calibration` is no split, or another argument of another type.
         ValueError
             If `calibration` is a test split or empty, or a spec does not fit integer arithmetic.
         """
-        net = without_fake_quantize(net)
-        x, _ = calibration.for_choosing("calibrate an integer network")
-        if len(x) == 0:
-            raise ValueError("from_calibration: calibration must hold images, got none.")
+        function = "from_calibration"
+        net = without_fake_quantize(plain_network(function, net))
+        for name, spec in (
+            ("weights", weights),
+            ("activations", activations),
+            ("logits", logits),
+        ):
+            quant_spec(function, spec, name)
+        range_method(function, method)
+        range_method(function, weight_method, "weight_method")
+        x, _ = calibrated(function, calibration, "calibrate an integer network")
         entering = {name: method(a, activations) for name, a in entering_each(net, x).items()}
         return cls.from_grids(
             net,

@@ -8,30 +8,29 @@ Biases stay float32: there are few, and integer inference adds them in 32 bits a
 Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:1806.08342, §3.1.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Int32
 
 from qlab import core, ranges
 from qlab.core import QParams, QuantSpec, Rounding
+from qlab.metrics import Bytes, bytes_packed
+from qlab.networks.arguments import (
+    Chooser,
+    RangeMethod,
+    calibrated,
+    plain_network,
+    quant_spec,
+    range_method,
+    told,
+    weighted_layers,
+)
 from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.layers import WEIGHTED, FakeQuantize, Layer
 from qlab.networks.network import Network
 from qlab.ptq import Repaired
-
-RangeMethod = Callable[..., QParams]
-
-
-@runtime_checkable
-class Chooser(Protocol):
-    """A split that knows whether something may be chosen from it, such as `qlab.data.Split`."""
-
-    def for_choosing(self, purpose: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return (images, labels), or raise ValueError if this is the test split."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +40,7 @@ class Quantized:
     Parameters
     ----------
     network
-        Its weights are the dequantized codes, eq. (1).
+        Its weights are what the codes mean, eq. (1).
     qparams
         Scale and zero point of each quantized layer.
     codes
@@ -49,12 +48,30 @@ class Quantized:
     repaired
         What `repair` made of each layer: some methods need more than codes and qparams to come
         back to weights. Empty where nothing was repaired.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> small = quantize_weights(build("student_30", np.random.default_rng(0)), QuantSpec(bits=4))
+    >>> small.bytes.codes, small.bytes.scales, small.bytes.biases
+    (12360, 12, 280)
     """
 
     network: Network
     qparams: Mapping[str, QParams]
     codes: Mapping[str, Int32[np.ndarray, "..."]]
     repaired: Mapping[str, Repaired] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> Bytes:
+        """Codes and what they need, offsets and factors of repairs too; the rest as float32."""
+        return bytes_packed(self.network, {**self.qparams, **self.repaired})
+
+    def dequantize(self, name: str) -> Float32[np.ndarray, "..."]:
+        """Return what the codes of a layer mean, with offset and factors where it has them."""
+        if name in self.repaired:
+            return self.repaired[name].dequantize().reshape(self.codes[name].shape)
+        return core.dequantize(self.codes[name], self.qparams[name])
 
 
 def quantize_weights(
@@ -86,6 +103,8 @@ def quantize_weights(
 
     Raises
     ------
+    TypeError
+        If an argument is of another type, such as the name of a method.
     ValueError
         If a layer is unknown or holds no weights.
 
@@ -99,13 +118,15 @@ def quantize_weights(
     >>> small.network.weights["fc2"] is net.weights["fc2"]
     True
     """
-    weights = net.weights
-    chosen = list(weights) if layers is None else list(layers)
-    for name in chosen:
-        if name not in weights:
-            raise ValueError(
-                f"quantize_weights: layers must be among {', '.join(weights)}, got {name!r}."
-            )
+    weights = plain_network("quantize_weights", net).weights
+    quant_spec("quantize_weights", spec)
+    range_method("quantize_weights", method)
+    if not callable(rounding):
+        raise TypeError(
+            "quantize_weights: rounding must be a function such as qlab.core.nearest, "
+            f"got {told(rounding)}. By name: qlab.core.ROUNDINGS[name]."
+        )
+    chosen = weighted_layers("quantize_weights", net, layers)
     qparams = {name: method(weights[name], spec) for name in chosen}
     codes = {name: core.quantize(weights[name], qparams[name], rounding) for name in chosen}
     replaced = {name: core.dequantize(codes[name], qparams[name]) for name in chosen}
@@ -139,6 +160,8 @@ def quantize_activations(
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split, or another argument of another type.
     ValueError
         If `calibration` is a test split, is empty, or the granularity is not `PerTensor`.
 
@@ -155,9 +178,10 @@ def quantize_activations(
     >>> [layer.name for layer in quantize_activations(net, calibration, QuantSpec()).layers]
     ['flatten', 'fc1_input', 'fc1', 'relu1', 'fc2_input', 'fc2']
     """
-    x, _ = calibration.for_choosing("calibrate activation ranges")
-    if len(x) == 0:
-        raise ValueError("quantize_activations: calibration must hold images, got none.")
+    plain_network("quantize_activations", net)
+    quant_spec("quantize_activations", spec)
+    range_method("quantize_activations", method)
+    x, _ = calibrated("quantize_activations", calibration, "calibrate activation ranges")
     entering = activations(without_fake_quantize(net), x)
     return fake_quantize_inputs(net, {name: method(x, spec) for name, x in entering.items()})
 

@@ -23,9 +23,10 @@ from jaxtyping import Float32, Float64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from qlab.core import QuantSpec
+from qlab.networks.arguments import Chooser, calibrated, quant_spec, weighted_layers
 from qlab.networks.layers import WEIGHTED, Conv2d, Linear
 from qlab.networks.network import Network
-from qlab.networks.quantization import Chooser, Quantized, activations
+from qlab.networks.quantization import Quantized, activations
 from qlab.ptq import Repaired
 
 MOST_ROWS = 1 << 16  # windows of all images, evenly spaced: more change the second moments little
@@ -66,7 +67,7 @@ def repair(
     ValueError
         If `calibration` is a test split or empty, a layer is unknown, or the method refuses.
     TypeError
-        If `method` is no function.
+        If `method` is no function, or another argument of another type.
 
     Examples
     --------
@@ -82,15 +83,9 @@ def repair(
             f"repair: method must be a function such as qlab.ptq.gptq, got {method!r}. "
             "By name: qlab.ptq.METHODS[name]."
         )
-    chosen = list(net.weights) if layers is None else list(layers)
-    for name in chosen:
-        if name not in net.weights:
-            raise ValueError(
-                f"repair: layers must be among {', '.join(net.weights)}, got {name!r}."
-            )
-    images, _ = calibration.for_choosing("repair quantized weights")
-    if len(images) == 0:
-        raise ValueError("repair: calibration must hold images, got none.")
+    quant_spec("repair", spec)
+    chosen = weighted_layers("repair", net, layers)
+    images, _ = calibrated("repair", calibration, "repair quantized weights")
     x, repaired = images, dict[str, Repaired]()
     entering = activations(net, images)
     for k, layer in enumerate(net.layers):

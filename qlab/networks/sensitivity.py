@@ -18,9 +18,10 @@ from jaxtyping import Float, Int
 
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QuantSpec
+from qlab.networks.arguments import Chooser, RangeMethod, calibrated
 from qlab.networks.criteria import Criterion, Outcome, cross_entropy
 from qlab.networks.network import Network
-from qlab.networks.quantization import Chooser, RangeMethod, quantize_weights
+from qlab.networks.quantization import quantize_weights
 
 BITS = (2, 3, 4, 5, 6, 8)
 
@@ -116,6 +117,8 @@ def sensitivity(
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         If `calibration` is a test split or empty, or `bits` is.
 
@@ -133,9 +136,7 @@ def sensitivity(
     >>> bool((table.loss[:, 0] > table.loss[:, 1]).all())
     True
     """
-    images, labels = calibration.for_choosing("scan how sensitive layers are")
-    if len(images) == 0:
-        raise ValueError("sensitivity: calibration must hold images, got none.")
+    images, labels = calibrated("sensitivity", calibration, "scan how sensitive layers are")
     widths = tuple(sorted(set(bits)))
     if not widths:
         raise ValueError("sensitivity: bits must name at least one number of bits, got none.")

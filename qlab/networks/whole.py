@@ -12,11 +12,10 @@ import numpy as np
 
 from qlab import core, ranges
 from qlab.core import QuantSpec
+from qlab.networks.arguments import Chooser, RangeMethod, calibrated, range_method
 from qlab.networks.layers import FakeQuantize
 from qlab.networks.network import Network
 from qlab.networks.quantization import (
-    Chooser,
-    RangeMethod,
     quantize_activations,
     without_fake_quantize,
 )
@@ -55,6 +54,8 @@ def quantize_whole(
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         If `calibration` is a test split or empty, or a granularity is not `PerTensor` where it
         has to be.
@@ -74,9 +75,8 @@ def quantize_whole(
                 f"quantize_whole: {name} must be PerTensor(), got {spec.granularity}. "
                 "Only weights have rows and groups with scales of their own."
             )
-    images, _ = calibration.for_choosing("calibrate a whole network")
-    if len(images) == 0:
-        raise ValueError("quantize_whole: calibration must hold images, got none.")
+    range_method("quantize_whole", method)
+    images, _ = calibrated("quantize_whole", calibration, "calibrate a whole network")
     net = without_fake_quantize(net)
     small = net if inputs is None else quantize_activations(net, calibration, inputs, method)
     rounded = [

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32
 
-from qlab.core import QParams, dequantize, packed_bytes, quantize
+from qlab.core import QParams, dequantize, quantize
+from qlab.metrics import Bytes, bytes_coded
 from qlab.ptq.arguments import full
 
 
@@ -70,13 +71,11 @@ class Repaired:
         return W_hat
 
     @property
-    def bytes(self) -> int:
-        """Packed codes, scales, zero points, offsets and factors; Δb is part of the bias."""
-        spec, blocks = self.qparams.spec, self.qparams.scale.size
-        size = packed_bytes(self.codes.size, spec.bits) + 4 * blocks
-        size += 0 if spec.symmetric else packed_bytes(blocks, spec.bits)
-        extra = [a.size for a in (self.offset, self.input_scale) if a is not None]
-        return size + 4 * sum(extra)
+    def bytes(self) -> Bytes:
+        """Codes, scales with the factors, zero points with the offsets; Δb is part of the bias."""
+        factors, offsets = (0 if a is None else 4 * a.size for a in (self.input_scale, self.offset))
+        beside = Bytes(scales=factors, zero_points=offsets)
+        return bytes_coded(self.codes.size, self.qparams) + beside
 
 
 def rounded(

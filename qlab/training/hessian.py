@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from qlab.networks import Network, Trace
-from qlab.networks.quantization import Chooser
+from qlab.networks.arguments import Chooser, calibrated
 from qlab.training.module import to_module
 
 BATCH = 256  # images at a time
@@ -48,6 +48,8 @@ def hutchinson_traces(
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         Fewer than two probes; images of the test split, or none.
 
@@ -62,7 +64,7 @@ def hutchinson_traces(
     """
     if probes < 2:
         raise ValueError(f"hutchinson_traces: probes must be at least 2, got probes={probes}.")
-    module, images, labels = _ready(net, calibration)
+    module, images, labels = _ready("hutchinson_traces", net, calibration)
     generator = torch.Generator().manual_seed(seed)
     weights = _weights(module, net)
     seen = np.zeros((probes, len(weights)))
@@ -126,6 +128,8 @@ def hessian_traces(net: Network, calibration: Chooser) -> dict[str, Trace]:
 
     Raises
     ------
+    TypeError
+        If `calibration` is no split.
     ValueError
         Images of the test split, or none.
 
@@ -138,7 +142,7 @@ def hessian_traces(net: Network, calibration: Chooser) -> dict[str, Trace]:
     >>> abs(trace / qlab.networks.last_layer_trace(net, some).value - 1) < 1e-5
     True
     """
-    module, images, _ = _ready(net, calibration)
+    module, images, _ = _ready("hessian_traces", net, calibration)
     layers = {name: module.get_submodule(name) for name in net.weights}
     entered: dict[str, torch.Tensor] = {}
     left: dict[str, torch.Tensor] = {}
@@ -180,10 +184,10 @@ def _squared_gradients(x: torch.Tensor, δ: torch.Tensor) -> torch.Tensor:
     return (δ * δ).sum(dim=1) * (x * x).sum(dim=1)  # ‖δ·xᵀ‖² = ‖δ‖²·‖x‖²
 
 
-def _ready(net: Network, calibration: Chooser) -> tuple[nn.Sequential, torch.Tensor, torch.Tensor]:
-    images, labels = calibration.for_choosing("find the curvature of the loss")
-    if len(images) == 0:
-        raise ValueError("hessian_traces: calibration must hold images, got none.")
+def _ready(
+    function: str, net: Network, calibration: Chooser
+) -> tuple[nn.Sequential, torch.Tensor, torch.Tensor]:
+    images, labels = calibrated(function, calibration, "find the curvature of the loss")
     module = to_module(net).eval()
     return module, torch.from_numpy(images.copy()), torch.from_numpy(labels.copy())
 

@@ -94,7 +94,7 @@ def assert_equals_library(quantize):
     assert r.bytes == metrics.bytes_packed(small.network, stored).total + more
     if repaired:
         plain = metrics.bytes_packed(small.network, stored)
-        own = sum(k.bytes for k in repaired.values())
+        own = sum(k.bytes.total for k in repaired.values())
         assert r.bytes == own + plain.values + plain.biases  # as each record counts itself
     if s.grid != "identity":
         codes = (small.codes if repaired or s.grid == "affine" else codes_of(small))[s.layer]

@@ -69,7 +69,7 @@ def test_choosing_on_test_images_on_nothing_or_among_nothing_is_refused() -> Non
         choose(NET, data.load("mnist").test, tried)
     with pytest.raises(ValueError, match="calibration must hold images"):
         choose(NET, SPLIT[:0], tried)
-    with pytest.raises(ValueError, match="candidates at least one"):
+    with pytest.raises(ValueError, match=r"^choose: candidates must be at least one, got none"):
         choose(NET, SPLIT, [])
     with pytest.raises(ValueError, match="at least one candidate must have a finite score"):
         choose(NET, SPLIT, candidates(bits=(1,), methods=("minmax",)), fewest_bytes(0))

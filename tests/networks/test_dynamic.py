@@ -106,7 +106,7 @@ def test_only_the_named_layers_are_dynamic_and_an_unknown_one_is_refused() -> No
     one = quantize_dynamically(net, ROW, layers=["fc1"])
     assert [k.name for k in one.layers if isinstance(k, DynamicQuantize)] == ["fc1_input"]
     for wrong in ("fc9", "relu1"):
-        with pytest.raises(ValueError, match=f"must be among conv1, conv2, fc1, fc2, got {wrong}"):
+        with pytest.raises(ValueError, match=f"among conv1, conv2, fc1, fc2, got '{wrong}'"):
             quantize_dynamically(net, ROW, layers=[wrong])
 
 

@@ -11,6 +11,7 @@ from qlab.networks import Conv2d, Flatten, Linear, MaxPool2d, Network, ReLU, las
 from qlab.training import hessian_traces, hutchinson_traces, to_module
 from qlab.training.hessian import quadratic_forms
 from qlab.training.sensitivity_tables import find
+from tests.strategies import unchecked
 
 
 def layer(kind, name, rng, *shape):
@@ -111,3 +112,10 @@ def test_a_table_holds_what_its_functions_find() -> None:
     assert list(rows) == ["fc1", "fc2"]
     np.testing.assert_allclose(rows["fc1"]["cross_entropy"], scanned.loss[0])
     assert rows["fc2"]["trace"] == hessian_traces(net, split)["fc2"].value
+
+
+@pytest.mark.parametrize("find_traces", [hessian_traces, hutchinson_traces])
+def test_images_that_are_no_split_are_refused_by_name(find_traces) -> None:
+    said = rf"^{find_traces.__name__}: calibration must be a split such as .*, got ndarray\. "
+    with unchecked(), pytest.raises(TypeError, match=said):
+        find_traces(tiny(), some().images)
