@@ -61,11 +61,6 @@ class Walk:
         """Bits that hold the true sum at the end."""
         return bits_for(int(self.sums[-1]), int(self.sums[-1]))
 
-    @property
-    def bits_on_the_way(self) -> int:
-        """Bits that hold each true sum on the way: what a register that saturates needs."""
-        return bits_for(int(self.sums.min()), int(self.sums.max()))
-
 
 def follow(
     layer: IntegerLayer,
