@@ -129,29 +129,30 @@ def lab(arguments: argparse.Namespace) -> None:
 def state(name: str) -> str:
     """Tell in a few words whether a data set is here, and how many images it has."""
     from qlab.data import load, root
-    from qlab.data.digests import SUMS
+    from qlab.data.digests import SUMS, remedy
 
     if not (root() / name / SUMS).is_file():
-        return f"not here: qlab data fetch {name}"
+        return f"not here. {remedy(name)}"
     images = [len(split) for split in (load(name).train, load(name).validation, load(name).test)]
     return "here, {:,} images to train, {:,} to validate, {:,} to test".format(*images)
 
 
-def check(name: str) -> None:
-    """Compare the files of a data set with their digests.
+def check(name: str) -> int:
+    """Compare all files of a data set with their digests; return how many they are.
 
     Raises
     ------
     OSError
         If one is missing.
     ValueError
-        If one is damaged.
+        If one is damaged, or has no digest.
     """
-    from qlab.data import digests
+    from qlab.data import dataset, digests
 
-    folder = digests.root() / name
-    for file in digests.sums(folder):
-        digests.read_checked(folder, file)
+    expected = dataset.files(name)
+    for file in expected:
+        digests.read_checked(digests.root() / name, file)
+    return len(expected)
 
 
 def data(arguments: argparse.Namespace) -> None:
@@ -163,6 +164,7 @@ def data(arguments: argparse.Namespace) -> None:
         If the name is unknown, or PyTorch, which fetching needs, is not installed.
     """
     from qlab.data import NAMES, prepare, root
+    from qlab.data.digests import FETCHED
 
     action, name = arguments.action, arguments.name
     if name not in (None, *NAMES):
@@ -171,9 +173,9 @@ def data(arguments: argparse.Namespace) -> None:
         for one in NAMES:
             print(f"{one:14}{state(one)}")
     elif action == "check":
-        for one in [name] if name else [one for one in NAMES if (root() / one).is_dir()]:
-            check(one)
-            print(f"{one:14}every file is as published")
+        here = [one for one in NAMES if one not in FETCHED or (root() / one).is_dir()]
+        for one in [name] if name else here:
+            print(f"{one:14}all {check(one)} files match their digests")
     elif action == "prepare":
         print(f"{name}: written to {prepare(name)}")
     else:

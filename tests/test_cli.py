@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +17,7 @@ import psutil
 import pytest
 
 from qlab import __version__, cli
+from qlab.data import dataset
 from tests.e2e.harness import ROOT, Server, until
 
 APPS = ROOT / "tests" / "e2e" / "apps"
@@ -88,7 +90,9 @@ def test_data_list_tells_what_is_here_and_how_to_get_the_rest(
     assert cli.main(["data", "list"]) == 0
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["digits"].startswith("here, ")
-    assert lines["cifar10"] == "not here: qlab data fetch cifar10"
+    fetch = "`qlab data fetch cifar10`, which needs the network."
+    assert lines["cifar10"] == f"not here. Run {fetch}"
+    assert lines["mnist"].startswith("not here. Run `git checkout datasets/mnist`")
 
 
 def test_data_fetch_asks_the_network_and_says_in_one_sentence_that_there_is_none(
@@ -109,21 +113,64 @@ def test_data_fetch_asks_the_network_and_says_in_one_sentence_that_there_is_none
     assert list(tmp_path.iterdir()) == []
 
 
-def test_data_check_names_the_damaged_file(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    folder = tmp_path / "digits"
-    folder.mkdir()
-    for path in (ROOT / "datasets" / "digits").iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+@pytest.fixture
+def datasets(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A copy of the datasets that the repository holds, to damage."""
+    for name in ("mnist", "digits"):
+        shutil.copytree(ROOT / "datasets" / name, tmp_path / name)
     monkeypatch.setenv("QLAB_DATASETS", str(tmp_path))
-    assert cli.main(["data", "check", "digits"]) == 0
-    capsys.readouterr()
-    damaged = folder / "train-images-idx3-ubyte.gz"
-    damaged.write_bytes(damaged.read_bytes()[:-1])
-    code, line = failure(capsys, "data", "check", "digits")
+    return tmp_path
+
+
+def test_data_check_looks_at_every_file_of_what_the_repository_holds(
+    capsys: pytest.CaptureFixture[str], datasets: Path
+) -> None:
+    assert cli.main(["data", "check"]) == 0
+    said = "all 4 files match their digests"
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert lines == [["mnist", said], ["digits", said]]
+
+
+@pytest.mark.parametrize("file", dataset.files("mnist"))
+@pytest.mark.parametrize("how", ["truncated", "removed", "not listed", "list emptied"])
+def test_data_check_names_the_damaged_file(
+    capsys: pytest.CaptureFixture[str], datasets: Path, file: str, how: str
+) -> None:
+    damaged, listed = datasets / "mnist" / file, datasets / "mnist" / "SHA256SUMS"
+    lines = listed.read_text().splitlines(keepends=True)
+    match how:
+        case "truncated":
+            damaged.write_bytes(damaged.read_bytes()[:-1])
+        case "removed":
+            damaged.unlink()
+        case "not listed":
+            listed.write_text("".join(line for line in lines if file not in line))
+        case "list emptied":
+            listed.write_text("")
+            file = dataset.files("mnist")[0]
+    code, line = failure(capsys, "data", "check")
     assert code == 1
-    assert damaged.name in line
+    assert f"'mnist/{file}'" in line
+    assert "git checkout datasets/mnist" in line
+
+
+@pytest.mark.parametrize("name", ["mnist", "digits"])
+def test_data_check_misses_what_the_repository_holds(
+    capsys: pytest.CaptureFixture[str], datasets: Path, name: str
+) -> None:
+    shutil.rmtree(datasets / name)
+    code, line = failure(capsys, "data", "check")
+    assert code == 1
+    assert f"'{name}' is not there" in line
+
+
+def test_a_dataset_that_was_half_fetched_is_no_sound_one(
+    capsys: pytest.CaptureFixture[str], datasets: Path
+) -> None:
+    (datasets / "cifar10").mkdir()
+    code, line = failure(capsys, "data", "check")
+    assert code == 1
+    assert "qlab data fetch cifar10" in line
 
 
 def test_zoo_lists_every_network_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,6 +198,19 @@ def label_file(part: str) -> str:
     return f"{part.replace('test', 't10k')}-labels-idx1-ubyte.gz"
 
 
+def files(name: str) -> tuple[str, ...]:
+    """Return the names of the four files of a dataset.
+
+    Examples
+    --------
+    >>> files("digits")[0]
+    'train-images-idx3-ubyte.gz'
+    """
+    ndim = LAYOUTS[name].ndim
+    parts = ("train", "test")
+    return tuple(file for part in parts for file in (image_file(part, ndim), label_file(part)))
+
+
 def _read(folder: Path, file: str) -> bytes:
     packed = digests.read_checked(folder, file)
     try:

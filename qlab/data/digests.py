@@ -13,7 +13,7 @@ import qlab
 SUMS = "SHA256SUMS"
 ROOT_VARIABLE = "QLAB_DATASETS"
 
-_FETCHED = ("fashion_mnist", "cifar10")  # too large for the repository
+FETCHED = ("fashion_mnist", "cifar10")  # too large for the repository
 
 
 def root() -> Path:
@@ -24,7 +24,7 @@ def root() -> Path:
 
 def remedy(name: str) -> str:
     """Return the sentence that says how to get a dataset."""
-    if name in _FETCHED:
+    if name in FETCHED:
         return f"Run `qlab data fetch {name}`, which needs the network."
     return (
         f"Run `git checkout datasets/{name}` to restore it, or `qlab data prepare {name}` to "
