@@ -25,7 +25,7 @@ from qlab.live.worker import Task
 from qlab.networks import Network
 
 CURVE = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 0.995)
-SEED = 0  # of the random draw
+BY_SIZE = ("magnitude", "neurons", "filters")  # methods whose cut is a place on the axis
 BINS = {True: 121, False: 40}  # of weights, of rows' norms
 TIMED = 100  # images of a timed call
 REPEATS = 20  # calls of which the median is taken
@@ -119,7 +119,7 @@ class Prune(Instrument):
         singly = s.structure == "weights"
         sizes = self._sizes(s)
         cuts = {}
-        for name in s.chosen() if s.method == "magnitude" else ():
+        for name in s.chosen() if s.pruner() in BY_SIZE else ():
             gone = ~masks[name] if singly else ~_rows(masks[name])
             cuts[name] = float((sizes[name] * gone).max()) if gone.any() else None
         if s.scope == "global" and any(cut is not None for cut in cuts.values()):
@@ -428,22 +428,15 @@ print("macs_nonzero", macs.nonzero, "\\nmacs_structural", macs.structural)
 def masks_of(net: Network, s: PruneState) -> dict[str, np.ndarray]:
     """Return the masks of the layers that a state prunes."""
     W = {name: net.weights[name] for name in s.chosen()}
-    if s.structure != "weights":
-        masks = pruning.METHODS[s.structure](W, s.sparsity)
-    elif s.method == "random":
-        masks = pruning.random(W, s.sparsity, rng=SEED, scope=s.scope)
-    else:
-        masks = pruning.magnitude(W, s.sparsity, scope=s.scope)
+    masks = pruning.METHODS[s.pruner()](W, s.sparsity, **s.options())
     assert isinstance(masks, dict), "a dict of weights gives a dict of masks"
     return masks
 
 
 def call_of(s: PruneState) -> str:
     """Write the call that ``masks_of`` makes."""
-    if s.structure != "weights":
-        return f"qlab.pruning.{s.structure}(W, {s.sparsity!r})"
-    seed = f", rng={SEED}" if s.method == "random" else ""
-    return f'qlab.pruning.{s.method}(W, {s.sparsity!r}{seed}, scope="{s.scope}")'
+    given = "".join(f", {name}={value!r}" for name, value in s.options().items())
+    return f"qlab.pruning.{s.pruner()}(W, {s.sparsity!r}{given})"
 
 
 def is_it_faster(r: PruneResult) -> tuple[str, str]:

@@ -37,10 +37,11 @@ class PruneStandIn(StandIn):
     def ask(self, s: PruneState, *given: Any) -> Masks:
         """Equation 1 or 2 for the chosen layers."""
         if s.structure != "weights" or s.method != "magnitude":
+            single = "weights by lot" if s.method == "random" else f"weights by {s.method}"
             raise Idle(
                 "Your function ranks single weights by their size; this setting removes "
-                + ("weights by lot." if s.structure == "weights" else "whole rows.")
-                + " What is shown is the library's."
+                + (single if s.structure == "weights" else "whole rows")
+                + ". What is shown is the library's."
             )
         W = self._weights(s)
         if s.scope == "layer":

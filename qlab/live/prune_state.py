@@ -1,15 +1,22 @@
 """What the Prune instrument can be set to, and what one setting gives."""
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from qlab import metrics
+from qlab import metrics, pruning
 from qlab.live.offered import LAYER_MENU, LAYERS, NETWORKS
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.state import State
 from qlab.metrics import Measured
+
+SEED = 0  # of the random draw
+STRUCTURES = {"weights": "Single weights", "neurons": "Whole neurons", "filters": "Whole filters"}
+STRUCTURES |= {name: name for name in pruning.STRUCTURED if name not in STRUCTURES}
+METHOD_NAMES = {"magnitude": "Smallest first", "random": "By lot"}
+METHODS = {n: METHOD_NAMES.get(n, n) for n in pruning.METHODS if n not in pruning.STRUCTURED}
 
 
 class PruneState(State):
@@ -31,13 +38,13 @@ class PruneState(State):
     )
     structure = Choice(
         "weights",
-        {"weights": "Single weights", "neurons": "Whole neurons", "filters": "Whole filters"},
+        STRUCTURES,
         label="What is removed",
         help="Single weights leave holes in a matrix; neurons and filters make it smaller.",
     )
     method = Choice(
         "magnitude",
-        {"magnitude": "Smallest first", "random": "By lot"},
+        METHODS,
         label="Which go",
         help="The smallest by magnitude (rows by their L2 norm), or a random draw to compare with.",
     )
@@ -79,11 +86,12 @@ class PruneState(State):
         match name:
             case "structure":
                 has_filters = any(layer.startswith("conv") for layer in LAYERS[self.network])
-                return ["weights", "neurons", *["filters"] * has_filters]
+                return [name for name in STRUCTURES if name != "filters" or has_filters]
             case "method":
                 return ["magnitude"] if whole_rows else None
             case "scope":
-                return ["layer"] if whole_rows or self.layer != "all" else None
+                alone = self.layer != "all" or "scope" not in self.options()
+                return ["layer"] if alone else None
             case "layer":
                 return ["all", *self.candidates()]
             case "base":
@@ -98,11 +106,21 @@ class PruneState(State):
                 return tuple(name for name in layers[:-1] if name.startswith("fc"))
             case "filters":
                 return tuple(name for name in layers if name.startswith("conv"))
-        return layers
+        return layers if self.structure == "weights" else layers[:-1]
 
     def chosen(self) -> tuple[str, ...]:
         """Layers that are pruned."""
         return self.candidates() if self.layer == "all" else (self.layer,)
+
+    def pruner(self) -> str:
+        """Name the method in ``pruning.METHODS`` that makes the masks."""
+        return self.method if self.structure == "weights" else self.structure
+
+    def options(self) -> dict[str, Any]:
+        """Return what it is given beside weights and sparsity, of what it takes."""
+        takes = inspect.signature(pruning.METHODS[self.pruner()]).parameters
+        given = {"rng": SEED, "scope": self.scope}
+        return {name: value for name, value in given.items() if name in takes}
 
     def why(self) -> str:
         """Say in a sentence or two why a menu offers less than elsewhere."""
@@ -116,6 +134,8 @@ class PruneState(State):
             )
         elif self.layer != "all":
             sentences.append("Ranking layers as one needs more than one layer.")
+        elif "scope" not in self.options():
+            sentences.append(f"{METHODS[self.method]} ranks each layer by itself.")
         return " ".join(sentences)
 
 

@@ -1,4 +1,8 @@
-"""Which weights go. Every method is f(W, sparsity, …) -> mask, True = keep."""
+"""Which weights go. Every method is f(W, sparsity, …) -> mask, True = keep.
+
+A method that can rank several arrays as one takes ``scope``; one that removes whole rows stands in
+``STRUCTURED``, too. Menus ask no more than that of a method.
+"""
 
 from collections.abc import Callable
 
@@ -14,9 +18,11 @@ METHODS: dict[str, Callable[..., Masks]] = {
     "neurons": neurons,
     "filters": filters,
 }
+STRUCTURED = ("neurons", "filters")  # of METHODS, those whose masks are whole rows
 
 __all__ = [
     "METHODS",
+    "STRUCTURED",
     "Masks",
     "Weights",
     "filters",
