@@ -1,7 +1,7 @@
 """A grid of the Grids instrument as the lines of Python that make it, and print its numbers."""
 
 from qlab.core import packed_bytes
-from qlab.live.grids_state import BLOCKS, FLOATS, TABLES, GridsState
+from qlab.live.grids_state import FLOATS, TABLES, GridsState
 from qlab.live.grids_tables import NETWORK
 
 MX = {"mxfp4": 4, "mxfp6": 6, "mxfp8": 8}
@@ -61,21 +61,18 @@ print("bits_a_weight", 8 * (core.packed_bytes(W.size, bits) + side) / W.size)
 
 
 def _coded(s: GridsState) -> str:
-    granularity = {k: f"core.{g!r}" for k, g in BLOCKS.items()}[s.block]
+    given = "".join(
+        f", {name}={f'core.{value!r}' if name == 'granularity' else value}"
+        for name, value in s.options().items()
+    )
     match s.format:
         case "kmeans":
             return f"codebooks.kmeans(W, bits={s.code_bits})"
         case "lloyd":
             start = f'codebooks.STARTS["{s.start}"]'
             return f"codebooks.lloyd(W, bits={s.code_bits}, start={start})"
-        case "bnn":
-            return "codebooks.bnn(W)"
         case "mxfp4" | "mxfp6" | "mxfp8":
             return f"codebooks.mx(W, bits={MX[s.format]})"
-        case "ternary" | "twn":
-            return f"codebooks.{s.format}(W, granularity={granularity})"
         case "binary":
-            return f"codebooks.xnor(W, granularity={granularity})"
-        case "piecewise_linear":
-            return f"codebooks.piecewise_linear(W, bits={s.code_bits})"
-    return f"codebooks.{s.format}(W, bits={s.code_bits}, granularity={granularity})"
+            return f"codebooks.xnor(W{given})"
+    return f"codebooks.{s.format}(W{given})"

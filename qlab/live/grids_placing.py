@@ -9,7 +9,7 @@ from qlab import codebooks, core, metrics
 from qlab.codebooks import Coded
 from qlab.core import Format, MiniFloat, QParams
 from qlab.live.grids_code import MX, side_bytes
-from qlab.live.grids_state import BLOCKS, TABLES, GridsState
+from qlab.live.grids_state import TABLES, GridsState
 from qlab.live.grids_tables import table
 
 MOST_STEMS = 512  # more levels than this are shown as fine bins of them
@@ -59,23 +59,16 @@ def placed(
 
 def coded(s: GridsState, W: np.ndarray) -> Coded:
     """Code a layer by one of the formats that have a table."""
-    granularity = BLOCKS[s.block]
     match s.format:
         case "kmeans" | "lloyd":
             kind = s.start if s.format == "lloyd" else "kmeans"
             levels = table(W, s.layer, kind, s.code_bits)
             return codebooks.learned(W, bits=s.code_bits, levels=levels)
-        case "ternary" | "twn":
-            return codebooks.METHODS[s.format](W, granularity=granularity)
         case "binary":
-            return codebooks.xnor(W, granularity=granularity)
-        case "bnn":
-            return codebooks.bnn(W)
-        case "piecewise_linear":
-            return codebooks.piecewise_linear(W, bits=s.code_bits)
+            return codebooks.xnor(W, **s.options())
         case "mxfp4" | "mxfp6" | "mxfp8":
             return codebooks.mx(W, bits=MX[s.format])
-    return codebooks.METHODS[s.format](W, bits=s.code_bits, granularity=granularity)
+    return codebooks.METHODS[s.format](W, **s.options())
 
 
 def _on_table(s: GridsState, W: np.ndarray, limit: float) -> Generator[None, None, Placed]:

@@ -36,11 +36,20 @@ TABLES = {
     "mxfp6": "MXFP6: E2M3, blocks of 32",
     "mxfp8": "MXFP8: E4M3, blocks of 32",
 }
+NAMED_OTHERWISE = {"minifloat", "e5m2", "mx", "xnor"}  # above, by their formats
+LEFT_OUT = {"identity", "learned", "dorefa"}  # no grid of its own, a k-means start, a bent range
+OTHERS = [n for n in codebooks.METHODS if n not in TABLES.keys() | NAMED_OTHERWISE | LEFT_OUT]
+TABLES |= {name: name for name in OTHERS}
 FORMATS = INTEGERS | TABLES
 FLOATS = {"e4m3": core.E4M3, "e5m2": core.E5M2, "e2m1": core.E2M1}
 ENDS = (0.05, 0.1, 0.2, 0.25, 0.3, 0.34, 0.4, 0.5, 0.6, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
-ANY_BITS = {"kmeans", "lloyd", "nf4", "power_of_two", "apot", "piecewise_linear"}
-ANY_BLOCK = {"nf4", "power_of_two", "apot", "ternary", "twn", "binary"}
+TABLE_BITS = (2, 3, 4, 5, 6)
+ANY_BITS = {  # formats that have several numbers of bits
+    name
+    for name in TABLES.keys() & codebooks.METHODS.keys()
+    if len(set(TABLE_BITS) & set(codebooks.BITS[name])) > 1
+}
+ANY_BLOCK = {"nf4", "power_of_two", "apot", "ternary", "twn", "binary", *OTHERS}
 BLOCKS: dict[str, Granularity] = {
     "layer": core.PerTensor(),
     "row": core.PerAxis(0),
@@ -61,7 +70,7 @@ class GridsState(State):
     )
     bits = Whole(4, 1, 16, label="Bits", help="b bits make 2^b codes.")
     code_bits = Whole(
-        4, min(codebooks.BITS["kmeans"]) + 1, 6, label="Bits of a code", help="b bits: 2^b levels."
+        4, TABLE_BITS[0], TABLE_BITS[-1], label="Bits of a code", help="b bits: 2^b levels."
     )
     start = Choice(
         "linear",
@@ -115,9 +124,9 @@ class GridsState(State):
     )
 
     def allowed(self, name: str) -> list[Any] | None:
-        """Two bits leave a grid of two slopes no coarse part."""
-        if name == "code_bits" and self.format == "piecewise_linear":
-            return [3, 4, 5, 6]
+        """Offer the bits that a table has: two leave a grid of two slopes no coarse part."""
+        if name == "code_bits" and self.format in ANY_BITS:
+            return [b for b in TABLE_BITS if b in codebooks.BITS[self.format]]
         return None
 
     def used(self) -> set[str]:
@@ -136,6 +145,11 @@ class GridsState(State):
             return always | {"scaled"} | ({"low", "high"} if self.scaled else set())
         ends = {"high"} if self.format == "unsigned" else {"low", "high"}
         return always | {"bits"} | ends
+
+    def options(self) -> dict[str, Any]:
+        """Return what a codebook's method is given beside the weights."""
+        bits = {"bits": self.code_bits} if self.format in ANY_BITS else {}
+        return bits | ({"granularity": BLOCKS[self.block]} if self.format in ANY_BLOCK else {})
 
     def grid(self) -> Format:
         """Return an even grid or a float with its range, ready for ``core.round_to``."""

@@ -104,7 +104,7 @@ class Pack(Instrument):
         return self.codes[name]
 
     def _sizes(self, s: PackState, codes: Codes) -> dict[str, Size]:
-        """Bytes of every format; of arithmetic coding once it was written."""
+        """Bytes of every format; of those that are not counted once they were written."""
         sizes = self.counted.find(
             (*s.chosen(), s.gap_bits, codes.exact),
             lambda: coding.sizes(
@@ -112,7 +112,7 @@ class Pack(Instrument):
             ),
         )
         if s.chosen() in self.decoded:
-            sizes = sizes | {"rans": _rans(codes, self.decoded[s.chosen()])}
+            sizes = sizes | _written(codes, self.decoded[s.chosen()])
         return sizes
 
     # -- idle work -------------------------------------------------------------------
@@ -161,7 +161,7 @@ class Pack(Instrument):
         found = self.decoded[name]
         result = yield from self.result_of(s)
         if result.decoded is None:
-            sizes = result.sizes | {"rans": _rans(codes, found)}
+            sizes = result.sizes | _written(codes, found)
             self.improve(s, decoded=found, sizes=sizes)
 
     # -- numbers ---------------------------------------------------------------------
@@ -205,7 +205,7 @@ was, now = (qlab.metrics.accuracy(n, mnist.test).value for n in (net, decoded))
 print("accuracy", now, "\\nchange", now - was)
 sizes = coding.sizes(q, {s.bits}, meaning=meaning, zero=zero, gap_bits={s.gap_bits})
 totals = {{name: size.total for name, size in sizes.items() if name != "entropy"}}
-totals["rans"] = len(coding.rans_encode(q)) + meaning
+totals |= {{k: len(c.encode(q)) + meaning for k, c in coding.CODERS.items() if k not in totals}}
 for name, total in totals.items():
     print(name, total)
 print("dense", 4 * q.size, "\\nbound", sizes["entropy"].codes)
@@ -250,5 +250,10 @@ def _beside(work: Callable[[], Any]) -> Generator[None, None, Any]:
         done.cancel()  # the hand went on before it began: what comes now need not wait for it
 
 
-def _rans(codes: Codes, found: Decoded) -> Size:
-    return Size(found.bytes["rans"] - found.table, 0, codes.meaning + found.table)
+def _written(codes: Codes, found: Decoded) -> dict[str, Size]:
+    """Sizes of coders that ``coding.sizes`` does not count, the table apart where it is known."""
+    tables = {name: 0 for name in coding.CODERS if name != "huffman"} | {"rans": found.table}
+    return {
+        name: Size(found.bytes[name] - table, 0, codes.meaning + table)
+        for name, table in tables.items()
+    }

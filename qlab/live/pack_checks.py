@@ -38,8 +38,7 @@ def checked(s: PackState, codes: Codes, beside: Beside) -> Generator[None, None,
         written[name] = yield from beside(partial(coder.encode, q))
     readers: dict[str, Callable[[], np.ndarray]] = {
         "packed": lambda: core.unpack(written["packed"], s.bits, n, signed),
-        "huffman": lambda: coding.huffman_decode(written["huffman"], n),
-        "rans": lambda: coding.rans_decode(written["rans"], n),
+        **{k: partial(coder.decode, written[k], n) for k, coder in coding.CODERS.items()},
     }
     latency, same = {}, True
     for name, read in readers.items():

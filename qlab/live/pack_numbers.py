@@ -16,6 +16,7 @@ LABELS = {
     "deep_compression": "Relative index, Huffman on both",
     "rans": "Arithmetic coding (rANS)",
 }
+LABELS |= {name: name for name in NAMES if name not in LABELS}
 
 
 def numbers(r: PackResult) -> Iterator[Value]:
@@ -102,7 +103,8 @@ def _times(r: PackResult) -> Iterator[Value]:
     }
     same = "read again: all codes the same" if r.decoded.same else "read again: NOT the same"
     for name, latency in r.decoded.latency.items():
-        yield _taken(f"time_{name}", labels[name], latency, same)
+        label = labels.get(name, f"Time to read {name}")
+        yield _taken(f"time_{name}", label, latency, same)
     for name, latency in r.decoded.forward.items():
         yield _taken(f"layer_{name}", forward[name], latency, "100 images")
 

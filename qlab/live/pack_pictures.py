@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from qlab import plots
+from qlab import coding, plots
 from qlab.live.figure import Figure
 from qlab.live.legend import swatch
 from qlab.live.pack_state import PackResult
@@ -18,6 +18,7 @@ NAMES = {
     "deep_compression": "index + Huffman",
     "rans": "arithmetic",
 }
+NAMES |= {name: name for name in coding.CODERS if name not in NAMES}
 ENDS = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 14.0, 20.0, 40.0)  # of the axis of bytes
 HATCHES = {"codes": None, "index": "....", "table": "////"}
 COLORS = {"codes": AFTER, "index": ORANGE, "table": GREEN}
