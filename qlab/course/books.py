@@ -37,7 +37,7 @@ os.environ["QLAB_HEADLESS"] = "1"  # no widget needs a browser while it grades
 # nbgrader calls alembic by its name: it lies beside this Python, activated or not
 os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ.get("PATH", "")
 
-c = get_config()  # noqa: F821
+c = get_config()
 c.CourseDirectory.course_id = "qlab"
 c.ClearSolutions.code_stub = {{"python": "{STUBS["code"]}"}}
 c.ClearSolutions.text_stub = "{STUBS["markdown"]}"

@@ -2,6 +2,9 @@
 
 import ast
 import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -48,6 +51,28 @@ def test_every_book_is_there_and_each_is_a_valid_notebook(labs: Path, to: Path) 
     for path in to.rglob("*.ipynb"):
         nbformat.validate(nbformat.read(path, as_version=nbformat.NO_CONVERT))
         assert json.loads(path.read_text())["metadata"]["qlab"]["lab"] == "02"
+
+
+def ruff(place: Path) -> str:
+    """What the linter says of all that lies in a folder, by the repository's rules."""
+    shutil.copy(ROOT / "pyproject.toml", place)
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format=concise", "."]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False).stdout
+
+
+def test_books_in_the_repository_are_neither_committed_nor_judged(
+    labs: Path, tmp_path: Path
+) -> None:
+    default = cli.parser().parse_args(["course", "build"]).to
+    build(labs, tmp_path / default)
+    build(labs, tmp_path / "elsewhere")
+    assert ruff(tmp_path) == "All checks passed!\n"  # the settings written for nbgrader, too
+    for place in (default, Path("qlab/course")):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "mine.py").write_text("import os\n")
+    assert f"{default}/mine.py" not in (said := ruff(tmp_path)).replace("qlab/course", "")
+    assert "qlab/course/mine.py" in said  # the package is judged
+    assert f"/{default}/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_a_student_sees_the_docstring_and_neither_solution_nor_the_instructors_cell(
