@@ -12,9 +12,10 @@ Source: Jacob et al. 2018, arXiv:1712.05877, equation 1.
 import numpy as np
 from jaxtyping import Float, Float32, Int32, Integer
 
-from qlab.core.arrays import finite32
+from qlab.core.arguments import chosen
+from qlab.core.arrays import finite32, integer_array
 from qlab.core.rounding import Rounding, nearest
-from qlab.core.spec import QParams
+from qlab.core.spec import QParams, checked_qparams
 
 _LARGE = np.float32(1e33)  # 2^16 steps above this scale may leave float32 (3.4e38)
 _LARGEST = np.finfo(np.float32).max
@@ -42,7 +43,8 @@ def quantize(
     Raises
     ------
     TypeError
-        ``x`` is no NumPy float array (a torch tensor, for one).
+        ``x`` is no NumPy float array (a torch tensor, for one), ``qparams`` no ``QParams``,
+        ``rounding`` no function.
     ValueError
         NaN or infinity in ``x``, or scales that belong to another shape.
 
@@ -83,7 +85,7 @@ def dequantize(q: Integer[np.ndarray, "*shape"], qparams: QParams) -> Float32[np
     Raises
     ------
     TypeError
-        ``q`` is no NumPy array of integers.
+        ``q`` is no NumPy array of integers, ``qparams`` no ``QParams``.
     ValueError
         Scales that belong to another shape.
 
@@ -94,9 +96,8 @@ def dequantize(q: Integer[np.ndarray, "*shape"], qparams: QParams) -> Float32[np
     >>> dequantize(np.array([-3, 0, 2]), qparams)
     array([-1.5,  0. ,  1. ], dtype=float32)
     """
-    if not (isinstance(q, np.ndarray) and np.issubdtype(q.dtype, np.integer)):
-        got = f"an array of {q.dtype}" if isinstance(q, np.ndarray) else type(q).__name__
-        raise TypeError(f"dequantize: q must be a NumPy array of integers, got {got}.")
+    q = integer_array("dequantize", "q", q)
+    checked_qparams("dequantize", qparams)
     return _values(q.astype(np.float32), qparams)  # |q| ≤ 2^16: exact
 
 
@@ -139,7 +140,8 @@ def _codes(
 ) -> Float32[np.ndarray, "..."]:
     """Equation 1: the codes as whole float32 numbers, in a new array."""
     x = finite32(function, "x", x)
-    s, z = qparams.expand(x.shape)
+    chosen(function, "rounding", rounding, "core.ROUNDINGS")
+    s, z = checked_qparams(function, qparams).expand(x.shape)
     with np.errstate(over="ignore", invalid="ignore"):  # far outside: inf, clipped below
         y = rounding(np.asarray(x * (np.float32(1) / s)))
     if qparams.zero_point.any():

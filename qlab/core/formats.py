@@ -12,14 +12,14 @@ arXiv:2209.05433; for fixed point Jacob et al. 2018, arXiv:1712.05877, with a sc
 """
 
 import math
-import operator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
 from qlab.core.affine import dequantize, fake_quantize, quantize
-from qlab.core.arrays import finite32
+from qlab.core.arguments import integer, real
+from qlab.core.arrays import finite32, integer_array
 from qlab.core.minifloat import MiniFloat
 from qlab.core.spec import QParams, QuantSpec
 
@@ -57,11 +57,10 @@ class FixedPoint:
     fraction_bits: int
 
     def __post_init__(self) -> None:
-        for name in ("integer_bits", "fraction_bits"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not hasattr(value, "__index__"):
-                raise TypeError(f"FixedPoint: {name} must be an integer, got {name}={value!r}.")
-        m, n = operator.index(self.integer_bits), operator.index(self.fraction_bits)
+        m, n = (
+            integer("FixedPoint", name, getattr(self, name))
+            for name in ("integer_bits", "fraction_bits")
+        )
         if not (1 <= 1 + m + n <= 16 and abs(n) <= MOST_FRACTION_BITS):
             raise ValueError(
                 "FixedPoint: 1 + integer_bits + fraction_bits must lie in 1 … 16, "
@@ -101,7 +100,7 @@ def encode(x: Float[np.ndarray, "*shape"], format: Format) -> Int32[np.ndarray, 
     Raises
     ------
     TypeError, ValueError
-        ``x`` is no finite NumPy float array.
+        ``x`` is no finite NumPy float array, ``format`` none of these.
 
     Notes
     -----
@@ -116,7 +115,7 @@ def encode(x: Float[np.ndarray, "*shape"], format: Format) -> Int32[np.ndarray, 
     """
     if isinstance(format, MiniFloat):
         return format.encode(finite32("encode", "x", x))
-    return quantize(x, _affine(format))
+    return quantize(x, _affine("encode", format))
 
 
 def decode(q: Int[np.ndarray, "*shape"], format: Format) -> Float32[np.ndarray, "*shape"]:
@@ -147,9 +146,8 @@ def decode(q: Int[np.ndarray, "*shape"], format: Format) -> Float32[np.ndarray, 
     [1.0, -0.40625, 0.001953125]
     """
     if not isinstance(format, MiniFloat):
-        return dequantize(q, _affine(format))
-    if not (isinstance(q, np.ndarray) and np.issubdtype(q.dtype, np.integer)):
-        raise TypeError(f"decode: q must be a NumPy array of integers, got {type(q).__name__}.")
+        return dequantize(q, _affine("decode", format))
+    q = integer_array("decode", "q", q)
     inside = (q >= 0) & (q < 2**format.bits)
     x_hat = format.values()[np.where(inside, q, 0)]
     bad = q.size - int(np.count_nonzero(inside & np.isfinite(x_hat)))
@@ -184,7 +182,7 @@ def round_to(x: Float[np.ndarray, "*shape"], format: Format) -> Float32[np.ndarr
     """
     if isinstance(format, MiniFloat):
         return format.values()[format.encode(finite32("round_to", "x", x))]
-    return fake_quantize(x, _affine(format))
+    return fake_quantize(x, _affine("round_to", format))
 
 
 def levels(format: Format) -> Float32[np.ndarray, " levels"]:
@@ -202,6 +200,8 @@ def levels(format: Format) -> Float32[np.ndarray, " levels"]:
 
     Raises
     ------
+    TypeError
+        ``format`` is no format.
     ValueError
         Several scales: every block has levels of its own.
 
@@ -216,7 +216,7 @@ def levels(format: Format) -> Float32[np.ndarray, " levels"]:
     if isinstance(format, MiniFloat):
         positive = format.magnitudes()
         return np.concatenate([-positive[:0:-1], positive])
-    affine = _affine(format)
+    affine = _affine("levels", format)
     if affine.scale.ndim:
         raise ValueError(
             f"levels: qparams of one scale expected, got scales of shape {affine.scale.shape}."
@@ -241,8 +241,8 @@ def gap(format: Format, x: float | int) -> float:
 
     Raises
     ------
-    ValueError
-        As ``levels``.
+    TypeError, ValueError
+        As ``levels``; ``x`` is no number.
 
     Examples
     --------
@@ -250,10 +250,15 @@ def gap(format: Format, x: float | int) -> float:
     >>> gap(E4M3, 1.0), gap(E4M3, 400.0), gap(E4M3, 500.0)
     (0.125, 32.0, inf)
     """
-    grid = levels(format).astype(np.float64)
+    grid, x = levels(format).astype(np.float64), real("gap", "x", x)
     above = int(np.searchsorted(grid, x, side="right"))
     return float(grid[above] - grid[above - 1]) if 0 < above < grid.size else math.inf
 
 
-def _affine(format: QParams | FixedPoint) -> QParams:
+def _affine(function: str, format: QParams | FixedPoint) -> QParams:
+    if not isinstance(format, QParams | FixedPoint):
+        raise TypeError(
+            f"{function}: format must be QParams, a FixedPoint or a MiniFloat such as E4M3, "
+            f"got format={format!r}."
+        )
     return format.qparams if isinstance(format, FixedPoint) else format

@@ -10,12 +10,13 @@ Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2.6 (per tensor, per chan
 the names are torchao's.
 """
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Shaped
+
+from qlab.core.arguments import integer, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class PerAxis:
     axis: int = 0
 
     def __post_init__(self) -> None:
-        _integer("PerAxis", "axis", self.axis)
+        integer("PerAxis", "axis", self.axis)
 
     def compact_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the scales for an array of ``shape``: (shape[axis],)."""
@@ -68,8 +69,7 @@ class PerGroup:
     size: int
 
     def __post_init__(self) -> None:
-        if _integer("PerGroup", "size", self.size) < 1:
-            raise ValueError(f"PerGroup: size must be at least 1, got size={self.size}.")
+        whole("PerGroup", "size", self.size)
 
     def compact_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the scales for an array of ``shape``: (rows, groups in a row)."""
@@ -83,6 +83,29 @@ class PerGroup:
 
 
 Granularity = PerTensor | PerAxis | PerGroup
+
+
+def checked_granularity(function: str, granularity: object) -> Granularity:
+    """Return ``granularity`` if it is one, or say which there are.
+
+    Raises
+    ------
+    TypeError
+        A name, None, or a class in the place of its value.
+
+    Examples
+    --------
+    >>> checked_granularity("kmeans", "axis")
+    Traceback (most recent call last):
+    TypeError: kmeans: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), got \
+granularity='axis'.
+    """
+    if not isinstance(granularity, PerTensor | PerAxis | PerGroup):
+        raise TypeError(
+            f"{function}: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), "
+            f"got granularity={granularity!r}."
+        )
+    return granularity
 
 
 def per_block(
@@ -109,6 +132,8 @@ def per_block(
 
     Raises
     ------
+    TypeError
+        ``granularity`` is none.
     ValueError
         The array lacks the dimension that the granularity names.
 
@@ -121,7 +146,7 @@ def per_block(
     array([[2., 9.],
            [4., 5.]])
     """
-    compact = granularity.compact_shape(x.shape)
+    compact = checked_granularity("per_block", granularity).compact_shape(x.shape)
     if isinstance(granularity, PerTensor):
         return np.reshape(f(x.reshape(1, x.size)), ())
     if isinstance(granularity, PerAxis):
@@ -158,6 +183,8 @@ def spread(
 
     Raises
     ------
+    TypeError
+        ``granularity`` is none.
     ValueError
         There are not as many numbers as an array of this shape has blocks.
 
@@ -167,7 +194,7 @@ def spread(
     array([[1, 1, 2],
            [3, 3, 4]])
     """
-    expected = granularity.compact_shape(shape)
+    expected = checked_granularity("spread", granularity).compact_shape(shape)
     if compact.shape != expected:
         raise ValueError(
             f"spread: {granularity} needs an array of shape {expected} for one of shape {shape}, "
@@ -186,13 +213,3 @@ def spread(
 def _length(shape: tuple[int, ...]) -> int:
     """Elements in a row: reshape(n, -1) cannot tell for an empty array."""
     return int(np.prod(shape[1:], dtype=np.int64))
-
-
-def _integer(function: str, name: str, value: object) -> int:
-    """Return ``value`` as an int, or say what was expected."""
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"{function}: {name} must be an integer, got {name}={value!r}.") from None

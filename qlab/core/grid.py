@@ -12,7 +12,7 @@ Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2; Jacob et al. 2018, arX
 import numpy as np
 from jaxtyping import Float
 
-from qlab.core.spec import SMALLEST_SCALE, QParams, QuantSpec
+from qlab.core.spec import SMALLEST_SCALE, QParams, QuantSpec, checked_spec
 
 Number = np.floating | float | int
 
@@ -39,6 +39,8 @@ def qparams_between(
 
     Raises
     ------
+    TypeError
+        ``spec`` is no ``QuantSpec``.
     ValueError
         The ends are not finite or cross, or their shape does not fit the granularity.
 
@@ -52,6 +54,7 @@ def qparams_between(
     >>> float(round(qparams.scale.item(), 4)), int(qparams.zero_point)
     (1.3333, -1)
     """
+    checked_spec("qparams_between", spec)
     a, b = np.asarray(low, np.float64), np.asarray(high, np.float64)
     if not (np.isfinite(a).all() and np.isfinite(b).all() and (a <= b).all()):
         raise ValueError(

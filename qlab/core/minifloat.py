@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int32
 
+from qlab.core.arguments import positive, real
+
 SCALES = (2.0**-60, 2.0**60)  # of a minifloat: every level stays a normal float32
 
 
@@ -66,7 +68,7 @@ class MiniFloat:
         for name, (low, high) in limits.items():
             _within(name, getattr(self, name), low, high)
         _within("reserved", self.reserved, 0, 2 ** (self.bits - 1) - 2)  # 0 and one level stay
-        if not SCALES[0] <= self.scale <= SCALES[1]:
+        if not SCALES[0] <= real("MiniFloat", "scale", self.scale) <= SCALES[1]:
             raise ValueError(
                 f"MiniFloat: scale must lie in 2^-60 … 2^60, got scale={self.scale!r}."
             )
@@ -93,6 +95,7 @@ class MiniFloat:
 
     def scaled_to(self, reach: float | int) -> "MiniFloat":
         """Return this format with the scale that puts its largest level on ``reach``."""
+        reach = positive("scaled_to", "reach", reach)
         unscaled = dataclasses.replace(self, scale=1.0)
         return dataclasses.replace(self, scale=float(np.float32(reach / unscaled.largest)))
 

@@ -8,6 +8,9 @@ Codes are stored in two's complement, the most significant bit first.
 import numpy as np
 from jaxtyping import Int32, Integer, UInt, UInt8
 
+from qlab.core.arguments import whole
+from qlab.core.arrays import integer_array
+
 _WORDS = 1 << 15  # 256 KiB of words stay in the second-level cache
 
 
@@ -33,7 +36,8 @@ def pack(
     Raises
     ------
     TypeError, ValueError
-        ``bits`` outside 1 … 16, or a code that does not fit.
+        ``codes`` is no NumPy array of integers, ``bits`` outside 1 … 16, or a code that does
+        not fit.
 
     Examples
     --------
@@ -41,10 +45,7 @@ def pack(
     array([ 61, 192], dtype=uint8)
     """
     lowest, highest = _limits("pack", bits, signed)
-    if not (isinstance(codes, np.ndarray) and codes.dtype.kind in "iu"):
-        raise TypeError(
-            f"pack: codes must be a NumPy array of integers, got {type(codes).__name__}."
-        )
+    codes = integer_array("pack", "codes", codes)
     if not _fit(codes, lowest, highest):
         raise ValueError(
             f"pack: codes of {bits} bits must lie in {lowest} … {highest}, "
@@ -79,7 +80,8 @@ def unpack(
     Raises
     ------
     TypeError, ValueError
-        ``bits`` outside 1 … 16, or the wrong number of bytes for ``count`` codes.
+        ``packed`` is no array of bytes, ``bits`` outside 1 … 16, ``count`` no whole number, or
+        the wrong number of bytes for so many codes.
 
     Examples
     --------
@@ -87,6 +89,15 @@ def unpack(
     array([ 1, -1,  3, -4], dtype=int32)
     """
     _limits("unpack", bits, signed)
+    count = whole("unpack", "count", count, least=0)
+    if not (isinstance(packed, np.ndarray) and packed.dtype == np.uint8 and packed.ndim == 1):
+        got = type(packed).__name__
+        if isinstance(packed, np.ndarray):
+            got = f"an array of {packed.dtype} of shape {packed.shape}"
+        raise TypeError(
+            f"unpack: packed must be a flat NumPy array of uint8, as pack makes it, got {got}. "
+            "Bytes of a file become one by np.frombuffer(packed, np.uint8)."
+        )
     if len(packed) != packed_bytes(count, bits):
         raise ValueError(
             f"unpack: {count} codes of {bits} bits take {packed_bytes(count, bits)} bytes, "
@@ -114,20 +125,29 @@ def packed_bytes(count: int, bits: int) -> int:
     bytes
         Whole bytes: the last one may be partly empty.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Not whole numbers, or negative ones.
+
     Examples
     --------
     >>> packed_bytes(4, bits=3)
     2
     """
-    return -(-count * bits // 8)
+    count = whole("packed_bytes", "count", count, least=0)
+    return -(-count * whole("packed_bytes", "bits", bits, least=0) // 8)
 
 
 def _fit(codes: Integer[np.ndarray, "..."], lowest: int, highest: int) -> bool:
     """Say whether all codes lie in lowest … highest."""
     if not codes.size:
         return True
-    if lowest == 0:  # one pass for both ends: without its sign −1 is the largest number of all
+    if lowest == 0 and highest < 1 << (8 * codes.itemsize - (codes.dtype.kind == "i")):
+        # one pass for both ends: without its sign −1 is the largest number of all, and no code
         return bool(codes.view(codes.dtype.str.replace("i", "u")).max() <= highest)
+    if lowest == 0:  # the type holds nothing above the highest code
+        return bool(codes.min() >= 0)
     return bool(lowest <= codes.min() <= codes.max() <= highest)
 
 

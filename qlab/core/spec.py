@@ -17,7 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
-from qlab.core.granularity import Granularity, PerAxis, PerGroup, PerTensor, spread
+from qlab.core.arrays import integer_array
+from qlab.core.granularity import (
+    Granularity,
+    PerAxis,
+    PerGroup,
+    PerTensor,
+    checked_granularity,
+    spread,
+)
 
 SMALLEST_SCALE = float(np.finfo(np.float32).tiny)  # the smallest normal: 1/s stays finite
 
@@ -66,11 +74,7 @@ class QuantSpec:
         for name in ("signed", "symmetric"):
             if not isinstance(value := getattr(self, name), bool | np.bool):
                 raise TypeError(f"QuantSpec: {name} must be True or False, got {name}={value!r}.")
-        if not isinstance(self.granularity, PerTensor | PerAxis | PerGroup):
-            raise TypeError(
-                "QuantSpec: granularity must be PerTensor(), PerAxis(axis) or PerGroup(size), "
-                f"got granularity={self.granularity!r}."
-            )
+        checked_granularity("QuantSpec", self.granularity)
 
     @property
     def quant_min(self) -> int:
@@ -107,6 +111,8 @@ class QParams:
 
     Raises
     ------
+    TypeError
+        A scale that is no number, a zero point that is no integer, a spec that is none.
     ValueError
         A scale below the smallest normal float32 or not finite, a zero point that is no code,
         or a shape that does not fit the granularity.
@@ -124,8 +130,13 @@ class QParams:
     spec: QuantSpec
 
     def __post_init__(self) -> None:
-        s = np.array(self.scale, dtype=np.float32)  # copies: the record shares no memory
-        z = np.array(self.zero_point, dtype=np.int32)
+        checked_spec("QParams", self.spec)
+        s = np.array(self.scale)  # copies: the record shares no memory
+        if s.dtype.kind not in "fiu":
+            raise TypeError(f"QParams: scale must be numbers, got scale={self.scale!r}.")
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes inf and is refused
+            s = s.astype(np.float32, copy=False)
+        z = integer_array("QParams", "zero_point", np.array(self.zero_point))
         lowest, highest = self.spec.quant_min, self.spec.quant_max
         if not (np.isfinite(s) & (s >= np.float32(SMALLEST_SCALE))).all():
             raise ValueError(
@@ -142,6 +153,7 @@ class QParams:
                 f"QParams: scale and zero_point must have the compact shape of "
                 f"{self.spec.granularity}, got shapes {s.shape} and {z.shape}."
             )
+        z = z.astype(np.int32, copy=False)  # now that it fits: a cast wraps
         s.flags.writeable = z.flags.writeable = False
         object.__setattr__(self, "scale", s)
         object.__setattr__(self, "zero_point", z)
@@ -170,3 +182,46 @@ class QParams:
 
 
 _NDIM = {PerTensor: 0, PerAxis: 1, PerGroup: 2}
+
+
+def checked_spec(function: str, spec: object) -> QuantSpec:
+    """Return ``spec`` if it is a QuantSpec, or say how to make one.
+
+    Raises
+    ------
+    TypeError
+        It is none.
+
+    Examples
+    --------
+    >>> checked_spec("minmax", None)
+    Traceback (most recent call last):
+    TypeError: minmax: spec must be a QuantSpec, got spec=None. Use QuantSpec(bits=8).
+    """
+    if not isinstance(spec, QuantSpec):
+        raise TypeError(
+            f"{function}: spec must be a QuantSpec, got spec={spec!r}. Use QuantSpec(bits=8)."
+        )
+    return spec
+
+
+def checked_qparams(function: str, qparams: object) -> QParams:
+    """Return ``qparams`` if it is a QParams, or say where they come from.
+
+    Raises
+    ------
+    TypeError
+        It is none.
+
+    Examples
+    --------
+    >>> checked_qparams("quantize", None)
+    Traceback (most recent call last):
+    TypeError: quantize: qparams must be QParams, got qparams=None. Use a method of qlab.ranges.
+    """
+    if not isinstance(qparams, QParams):
+        raise TypeError(
+            f"{function}: qparams must be QParams, got qparams={qparams!r}. "
+            "Use a method of qlab.ranges."
+        )
+    return qparams

@@ -22,7 +22,9 @@ import math
 import numpy as np
 from jaxtyping import Float, Float32, Float64
 
-from qlab.core.spec import SMALLEST_SCALE, QParams, QuantSpec
+from qlab.core.arguments import positive, whole
+from qlab.core.arrays import finite, finite32
+from qlab.core.spec import SMALLEST_SCALE, QParams, QuantSpec, checked_qparams, checked_spec
 
 Slope = Float32[np.ndarray, "*shape"]
 
@@ -42,14 +44,21 @@ def straight_through(x: Float[np.ndarray, "*shape"], qparams: QParams) -> Slope:
     Slope
         1 inside, 0 outside: half a step beyond the last code still counts as inside.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``x`` is no finite NumPy float array, or not of the shape that ``qparams`` is for.
+
     Examples
     --------
     >>> qparams = QParams(np.array(0.5), np.array(0), QuantSpec(bits=3))
     >>> straight_through(np.array([-9.0, -0.6, 1.7]), qparams)
     array([0., 1., 1.], dtype=float32)
     """
-    s, z = qparams.expand(x.shape)
-    q = np.round(x * (1 / s)) + z
+    x = finite("straight_through", "x", x)
+    s, z = checked_qparams("straight_through", qparams).expand(x.shape)
+    with np.errstate(over="ignore"):  # as in lsq
+        q = np.round(x * (1 / s)) + z
     spec = qparams.spec
     return ((spec.quant_min <= q) & (q <= spec.quant_max)).astype(np.float32)  # (1)
 
@@ -71,13 +80,21 @@ def lsq(x: Float[np.ndarray, "*shape"], scale: float | int, spec: QuantSpec) -> 
     to_x, to_scale
         In the shape of x; not yet multiplied by g.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``x`` is no finite NumPy float array, ``scale`` not positive, ``spec`` no ``QuantSpec``.
+
     Examples
     --------
     >>> to_x, to_scale = lsq(np.array([-9.0, 0.6, 0.9]), 0.5, QuantSpec(bits=3))
     >>> to_x, to_scale.round(1)
     (array([0., 1., 1.], dtype=float32), array([-3. , -0.2,  0.2], dtype=float32))
     """
-    y = np.asarray(x, np.float32) * (np.float32(1) / np.float32(scale))
+    x, s = finite32("lsq", "x", x), positive("lsq", "scale", scale)
+    checked_spec("lsq", spec)
+    with np.errstate(over="ignore"):  # infinitely many steps lie outside
+        y = x * (np.float32(1) / np.float32(max(s, SMALLEST_SCALE)))  # 1/s stays finite
     q = np.clip(np.round(y), spec.quant_min, spec.quant_max)
     inside = (spec.quant_min < y) & (y < spec.quant_max)
     return inside.astype(np.float32), np.where(inside, q - y, q).astype(np.float32)  # (2), (3)
@@ -86,23 +103,53 @@ def lsq(x: Float[np.ndarray, "*shape"], scale: float | int, spec: QuantSpec) -> 
 def lsq_gradient_scale(n: int, spec: QuantSpec) -> float:
     """Return g, equation (4), for a step that n values share.
 
+    Parameters
+    ----------
+    n
+        N, at least 1.
+    spec
+        Gives Qp.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``n`` is no integer of at least 1, ``spec`` no ``QuantSpec``, or of no code above 0.
+
     Examples
     --------
     >>> lsq_gradient_scale(100, QuantSpec(bits=2))
     0.1
     """
-    return 1 / math.sqrt(n * spec.quant_max)
+    highest = _codes_above_zero("lsq_gradient_scale", spec)
+    return 1 / math.sqrt(whole("lsq_gradient_scale", "n", n) * highest)
 
 
 def lsq_first_step(x: Float[np.ndarray, "..."], spec: QuantSpec) -> float:
     """Return where the step starts, equation (4).
+
+    Parameters
+    ----------
+    x
+        Weights, or a sample of activations; not empty.
+    spec
+        Gives Qp.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``x`` is no finite NumPy float array or empty, ``spec`` no ``QuantSpec``, or of no code
+        above 0.
 
     Examples
     --------
     >>> lsq_first_step(np.array([1.0, -3.0]), QuantSpec(bits=2))
     4.0
     """
-    s = 2 * float(np.abs(x).mean(dtype=np.float64)) / math.sqrt(spec.quant_max)
+    x = finite("lsq_first_step", "x", x)
+    if x.size == 0:
+        raise ValueError("lsq_first_step: x must hold at least one value, got none.")
+    highest = _codes_above_zero("lsq_first_step", spec)
+    s = 2 * float(np.abs(x).mean(dtype=np.float64)) / math.sqrt(highest)
     return max(s, SMALLEST_SCALE)
 
 
@@ -125,11 +172,18 @@ def pact(
     to_x, to_alpha
         In the shape of x.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``x`` is no finite NumPy float array, ``alpha`` not positive, ``spec`` no ``QuantSpec``.
+
     Examples
     --------
     >>> pact(np.array([-1.0, 1.2, 7.0]), 3.0, QuantSpec(bits=2, signed=False))
     (array([0., 1., 0.], dtype=float32), array([0., 0., 1.], dtype=float32))
     """
+    x, alpha = finite("pact", "x", x), positive("pact", "alpha", alpha)
+    checked_spec("pact", spec)
     bottom = alpha if spec.quant_min < 0 else 0.0
     inside, above = (-bottom <= x) & (x < alpha), x >= alpha
     below = (x < -bottom) & (spec.quant_min < 0)
@@ -144,25 +198,41 @@ def dorefa(w: Float[np.ndarray, "*shape"], largest: float | int) -> Slope:
     w
         Where.
     largest
-        The largest |w| of the layer. That it moves with its own weight is left out.
+        The largest |w| of the layer, above 0. That it moves with its own weight is left out.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``w`` is no finite NumPy float array, ``largest`` not positive.
 
     Examples
     --------
     >>> dorefa(np.array([0.0]), 0.5).round(2)
     array([2.16], dtype=float32)
     """
+    w, largest = finite("dorefa", "w", w), positive("dorefa", "largest", largest)
     return ((1 - np.tanh(w) ** 2) / math.tanh(largest)).astype(np.float32)
 
 
 def sign(w: Float[np.ndarray, "*shape"]) -> Slope:
     """Return the slope of hard tanh in the place of the sign's, equation (8).
 
+    Parameters
+    ----------
+    w
+        Where.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``w`` is no finite NumPy float array.
+
     Examples
     --------
     >>> sign(np.array([-1.5, 0.2]))
     array([0., 1.], dtype=float32)
     """
-    return (np.abs(w) <= 1).astype(np.float32)
+    return (np.abs(finite("sign", "w", w)) <= 1).astype(np.float32)
 
 
 def risers(
@@ -180,11 +250,17 @@ def risers(
     places
         Ascending; the middle of the two values between which x̂ changes.
 
+    Raises
+    ------
+    TypeError, ValueError
+        No finite NumPy float arrays of one shape.
+
     Examples
     --------
     >>> risers(np.array([0.9, 0.1, 0.3]), np.array([1.0, 0.0, 0.0]))
     array([0.6])
     """
+    x, x_hat = _alike("risers", x=x, x_hat=x_hat)
     order = np.argsort(x, axis=None, kind="stable")
     x, y = x.ravel()[order], x_hat.ravel()[order]
     jumps = np.flatnonzero(y[1:] != y[:-1])
@@ -208,10 +284,37 @@ def squared_error_slope(
     float
         Above 0 where a descent would make the step, or the clip, smaller.
 
+    Raises
+    ------
+    TypeError, ValueError
+        No finite NumPy float arrays of one shape, or empty ones.
+
     Examples
     --------
     >>> squared_error_slope(np.array([3.0]), np.array([1.0]), np.ones(1, np.float32))
     -4.0
     """
+    x, x_hat, slope = _alike("squared_error_slope", x=x, x_hat=x_hat, slope=slope)
+    if x.size == 0:
+        raise ValueError("squared_error_slope: x must hold at least one value, got none.")
     error = np.asarray(x_hat, np.float64) - x
     return float(2 * (error * slope).mean())
+
+
+def _codes_above_zero(function: str, spec: QuantSpec) -> int:
+    """Return Qp, by which equation (4) divides."""
+    if not (highest := checked_spec(function, spec).quant_max):
+        raise ValueError(
+            f"{function}: spec must have a code above 0, got bits={spec.bits}, "
+            f"signed={spec.signed}. Use more bits, or signed=False."
+        )
+    return highest
+
+
+def _alike(function: str, **arrays: np.ndarray) -> list[np.ndarray]:
+    """Return the arrays if they are finite and of one shape."""
+    found = [finite(function, name, x) for name, x in arrays.items()]
+    if len({x.shape for x in found}) > 1:
+        shapes = ", ".join(str(x.shape) for x in found)
+        raise ValueError(f"{function}: {', '.join(arrays)} must have one shape, got {shapes}.")
+    return found

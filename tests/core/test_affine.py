@@ -323,3 +323,15 @@ def test_the_largest_float_comes_back_finite() -> None:
     x = np.array([-LARGEST, LARGEST], np.float32)
     for bits in (2, 7, 8, 16):
         assert np.isfinite(fake_quantize(x, minmax(x, QuantSpec(bits=bits, symmetric=False)))).all()
+
+
+@pytest.mark.parametrize("f", [quantize, fake_quantize])
+def test_a_roundings_name_and_a_missing_grid_are_refused(f) -> None:
+    x, qparams = np.ones(3, np.float32), QParams(np.array(1.0), np.array(0), QuantSpec())
+    with unchecked(), pytest.raises(TypeError, match=rf"^{f.__name__}: rounding.*NDINGS\['floor'"):
+        f(x, qparams, "floor")
+    for wrong in (None, QuantSpec()):
+        with unchecked(), pytest.raises(TypeError, match=f"^{f.__name__}: qparams must be QParams"):
+            f(x, wrong)
+        with unchecked(), pytest.raises(TypeError, match=r"^dequantize: qparams must be QParams"):
+            dequantize(np.ones(3, int), wrong)

@@ -257,3 +257,26 @@ def test_many_scales_have_no_one_list_of_levels() -> None:
     many = QParams(np.ones(3), np.zeros(3, int), QuantSpec(granularity=PerAxis(0)))
     with pytest.raises(ValueError, match=r"one scale expected, got scales of shape \(3,\)"):
         levels(many)
+
+
+@pytest.mark.parametrize("format", [None, "E5M2", QuantSpec(bits=4), MiniFloat])
+def test_what_is_no_format_is_refused(format) -> None:
+    calls = {
+        "encode": lambda: encode(np.ones(2), format),
+        "decode": lambda: decode(np.ones(2, int), format),
+        "round_to": lambda: round_to(np.ones(2), format),
+        "levels": lambda: levels(format),
+    }
+    for name, call in calls.items():
+        with unchecked(), pytest.raises(TypeError, match=f"^{name}: format must be QParams, a Fix"):
+            call()
+
+
+def test_a_scale_and_a_place_that_are_no_numbers_are_refused() -> None:
+    with unchecked(), pytest.raises(TypeError, match="MiniFloat: scale must be a number, got"):
+        MiniFloat(exponent_bits=2, mantissa_bits=1, bias=1, scale="x")
+    with unchecked(), pytest.raises(TypeError, match="gap: x must be a number, got x=None"):
+        gap(E4M3, None)
+    for reach in (0, math.nan, "x"):
+        with unchecked(), pytest.raises((TypeError, ValueError), match="scaled_to: reach must be"):
+            E4M3.scaled_to(reach)

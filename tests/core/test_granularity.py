@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from numpy.testing import assert_array_equal
 
-from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec, per_block
+from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec, per_block, spread
 from tests.strategies import GRANULARITIES, float32_arrays, unchecked
 
 
@@ -60,3 +60,12 @@ def test_a_group_of_nothing_is_refused() -> None:
         PerGroup("x")
     with unchecked(), pytest.raises(TypeError, match="axis must be an integer, got axis=None"):
         PerAxis(None)
+
+
+@pytest.mark.parametrize("granularity", [None, "axis", 0, PerAxis])
+def test_what_is_no_granularity_is_refused(granularity: object) -> None:
+    x = np.ones((2, 3), np.float32)
+    with unchecked(), pytest.raises(TypeError, match=r"^per_block: granularity must be PerTensor"):
+        per_block(lambda rows: rows.max(axis=1), x, granularity)
+    with unchecked(), pytest.raises(TypeError, match=r"^spread: granularity must be PerTensor"):
+        spread(np.ones(()), granularity, x.shape)

@@ -46,18 +46,18 @@ def test_a_code_that_does_not_fit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, ">i4", np.int64, np.uint64])
-@pytest.mark.parametrize("bits", [1, 2, 3, 5])
+@pytest.mark.parametrize("bits", [1, 2, 3, 5, 8, 12, 16])
 def test_codes_of_every_integer_type_and_layout_are_packed_and_judged_alike(kind, bits) -> None:
     codes = np.arange(40).reshape(8, 5) % 2**bits
     one = codes.astype(kind)
-    expected = np.packbits(
-        np.unpackbits(codes.astype(np.uint8).ravel()[:, None], axis=1)[:, 8 - bits :]
-    )
+    in_two_bytes = codes.astype(">u2").ravel().view(np.uint8).reshape(-1, 2)
+    expected = np.packbits(np.unpackbits(in_two_bytes, axis=1)[:, 16 - bits :])
     assert_array_equal(pack(one, bits, signed=False), expected)
     assert_array_equal(pack(one.T, bits, False), pack(np.ascontiguousarray(one.T), bits, False))
-    one[3, 3] = 2**bits
-    with pytest.raises(ValueError, match=f"must lie in 0 … {2**bits - 1}, got 0 … {2**bits}"):
-        pack(one, bits, signed=False)
+    if 2**bits <= np.iinfo(kind).max:
+        one[3, 3] = 2**bits
+        with pytest.raises(ValueError, match=f"must lie in 0 … {2**bits - 1}, got 0 … {2**bits}"):
+            pack(one, bits, signed=False)
     if np.dtype(kind).kind == "i":
         one[3, 3] = -1
         with pytest.raises(ValueError, match="got -1 … "):
@@ -82,3 +82,21 @@ def test_what_is_no_integer_is_refused() -> None:
         pack(np.array([0]), "x")
     with unchecked(), pytest.raises(TypeError, match="codes must be a NumPy array of integers"):
         pack(np.array([0.5]), 4)
+    with unchecked(), pytest.raises(TypeError, match=r"must be a NumPy array.*got a masked array"):
+        pack(np.ma.masked_equal([0, 1], 1), 4)
+
+
+@pytest.mark.parametrize(
+    "packed", [b"ab", [61, 192], np.array([61, 192], np.int32), np.zeros((2, 1), np.uint8)], ids=str
+)
+def test_what_is_no_flat_array_of_bytes_is_not_unpacked(packed: object) -> None:
+    with unchecked(), pytest.raises(TypeError, match="unpack: packed must be a flat NumPy array"):
+        unpack(packed, 3, 4)
+
+
+def test_a_count_that_is_no_whole_number_is_refused() -> None:
+    for count, sentence in ((1.5, "must be an integer"), (-1, "must be at least 0")):
+        with unchecked(), pytest.raises((TypeError, ValueError), match=f"unpack: count {sentence}"):
+            unpack(np.zeros(1, np.uint8), 3, count)
+        with unchecked(), pytest.raises((TypeError, ValueError), match=f"_bytes: count {sentence}"):
+            packed_bytes(count, 3)

@@ -4,7 +4,7 @@ from hypothesis import given
 from numpy.testing import assert_array_equal
 
 from qlab.core import ROUNDINGS, nearest, stochastic
-from tests.strategies import float32_arrays
+from tests.strategies import float32_arrays, unchecked
 
 
 @given(float32_arrays(low=-1e6, high=1e6))
@@ -39,3 +39,23 @@ def test_a_seed_makes_a_pure_function_and_a_generator_goes_on() -> None:
     assert_array_equal(seeded(y), seeded(y))
     assert_array_equal(seeded(y), first)
     assert (drawing(y) != first).any()
+
+
+@pytest.mark.parametrize("name", ROUNDINGS)
+@pytest.mark.parametrize("y", [1.5, [1.5], "1.5", np.array([1]), np.ma.masked_equal([1.5], 1.5)])
+def test_what_is_no_float_array_is_refused(name: str, y: object) -> None:
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: y must be a NumPy float array"):
+        ROUNDINGS[name](y)
+
+
+@pytest.mark.parametrize("name", ROUNDINGS)
+def test_infinity_and_nan_stay(name: str) -> None:
+    y = np.array([np.inf, -np.inf, np.nan], np.float32)
+    with np.errstate(invalid="ignore"):
+        assert_array_equal(ROUNDINGS[name](y), y)
+
+
+@pytest.mark.parametrize("rng", [None, "x", 0.5, True, -1])
+def test_a_seed_that_is_none_is_refused(rng: object) -> None:
+    with unchecked(), pytest.raises((TypeError, ValueError), match=r"^stochastic: rng must be"):
+        stochastic(rng)

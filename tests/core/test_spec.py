@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from qlab.core import PerAxis, PerGroup, QParams, QuantSpec
+from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec, qparams_between
 from tests.strategies import SPECS, unchecked
 
 ZERO = np.array(0)
@@ -61,6 +61,36 @@ def test_a_switch_that_is_no_bool_is_refused(name: str) -> None:
 def test_a_granularity_by_name_is_refused() -> None:
     with unchecked(), pytest.raises(TypeError, match="granularity must be PerTensor"):
         QuantSpec(granularity="per_axis")
+    with unchecked(), pytest.raises(TypeError, match="granularity must be PerTensor"):
+        QuantSpec(granularity=PerTensor)
+
+
+@pytest.mark.parametrize("spec", [None, "int8", QuantSpec, 8])
+def test_what_is_no_spec_is_refused(spec: object) -> None:
+    with unchecked(), pytest.raises(TypeError, match="QParams: spec must be a QuantSpec, got"):
+        QParams(np.array(1.0), ZERO, spec)
+    with unchecked(), pytest.raises(TypeError, match="qparams_between: spec must be a QuantSpec"):
+        qparams_between(0.0, 1.0, spec)
+
+
+@pytest.mark.parametrize("zero_point", [0.5, 0.0, "0", None, True])
+def test_a_zero_point_that_is_no_integer_is_refused(zero_point: object) -> None:
+    with unchecked(), pytest.raises(TypeError, match="QParams: zero_point must be a NumPy array"):
+        QParams(np.array(1.0), np.array(zero_point), QuantSpec())
+
+
+@pytest.mark.parametrize("far", [2**32, -(2**32), 2**63])
+def test_a_zero_point_beyond_int32_does_not_wrap_to_a_code(far: int) -> None:
+    with unchecked(), pytest.raises(ValueError, match="zero_point must lie in -128 … 127"):
+        QParams(np.array(1.0), np.array(far), QuantSpec(symmetric=False))
+
+
+def test_a_scale_that_is_no_number_is_refused() -> None:
+    for scale in ("x", None, True):
+        with unchecked(), pytest.raises(TypeError, match="QParams: scale must be numbers, got"):
+            QParams(np.array(scale), ZERO, QuantSpec())
+    with pytest.raises(ValueError, match="scale must be finite"):  # and no warning
+        QParams(np.array(1e300), ZERO, QuantSpec())
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf, 1e-40])

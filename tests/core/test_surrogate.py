@@ -7,6 +7,7 @@ import torch
 from qlab.core import QParams, QuantSpec, surrogate
 from qlab.training import dorefa, lsq, pact, straight_through
 from qlab.training.binary import sign
+from tests.strategies import unchecked
 
 X = np.concatenate([np.linspace(-3, 3, 61), np.random.default_rng(0).normal(size=60)])
 X = X.astype(np.float32)
@@ -79,3 +80,75 @@ def test_the_slope_of_the_squared_error_is_its_derivative_between_jumps():
 
     got = surrogate.squared_error_slope(X, q * s, q.astype(np.float32))  # ∂(q·s)/∂s = q
     assert got == pytest.approx((error(s + h) - error(s - h)) / (2 * h), rel=1e-6)
+
+
+GRID = QParams(np.array(0.3), np.array(0), SPECS[0])
+SLOPES = {
+    "straight_through": lambda x: surrogate.straight_through(x, GRID),
+    "lsq": lambda x: surrogate.lsq(x, 0.3, SPECS[0]),
+    "lsq_first_step": lambda x: surrogate.lsq_first_step(x, SPECS[0]),
+    "pact": lambda x: surrogate.pact(x, 1.25, SPECS[0]),
+    "dorefa": lambda x: surrogate.dorefa(x, 3.0),
+    "sign": surrogate.sign,
+    "risers": lambda x: surrogate.risers(x, X),
+    "squared_error_slope": lambda x: surrogate.squared_error_slope(x, X, X),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_values_that_are_no_finite_floats_are_refused(name):
+    for x in (np.where(X == X[3], np.nan, X), np.where(X == X[3], np.inf, X)):
+        with pytest.raises(ValueError, match=rf"^{name}: [xw] must be finite, got 1 NaN"):
+            SLOPES[name](x)
+    for x in ([1.0], np.array([1]), torch.ones(2)):
+        with unchecked(), pytest.raises(TypeError, match=rf"^{name}: [xw] must be a NumPy float"):
+            SLOPES[name](x)
+
+
+@pytest.mark.parametrize("step", [0, -1.0, np.nan, np.inf, "x", None, np.ones(2)])
+def test_a_step_that_is_not_positive_is_refused(step):
+    wrong = pytest.raises((ValueError, TypeError), match=r"(scale|alpha|largest) must be (pos|a n)")
+    for f in (surrogate.lsq, surrogate.pact):
+        with unchecked(), wrong:
+            f(X, step, SPECS[0])
+    with unchecked(), wrong:
+        surrogate.dorefa(X, step)
+
+
+@pytest.mark.parametrize("name", ["lsq", "pact", "lsq_first_step", "lsq_gradient_scale"])
+def test_a_spec_that_is_none_is_refused(name):
+    first = {"lsq": (X, 0.3), "pact": (X, 1.25), "lsq_first_step": (X,)}.get(name, (100,))
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: spec must be a QuantSpec"):
+        getattr(surrogate, name)(*first, None)
+    with unchecked(), pytest.raises(TypeError, match=r"^straight_through: qparams must"):
+        surrogate.straight_through(X, None)
+
+
+def test_a_grid_without_a_code_above_zero_has_no_step_to_learn():
+    one = QuantSpec(bits=1)
+    with pytest.raises(ValueError, match="lsq_first_step: spec must have a code above 0, got bits"):
+        surrogate.lsq_first_step(X, one)
+    with pytest.raises(ValueError, match="lsq_gradient_scale: spec must have a code above 0"):
+        surrogate.lsq_gradient_scale(100, one)
+    assert surrogate.lsq_gradient_scale(100, QuantSpec(bits=1, signed=False)) == 0.1
+    for n in (0, 1.5, "x"):
+        with unchecked(), pytest.raises((ValueError, TypeError), match="n must be a"):
+            surrogate.lsq_gradient_scale(n, SPECS[0])
+
+
+def test_nothing_has_no_first_step_and_no_slope():
+    none = np.zeros(0, np.float32)
+    with pytest.raises(ValueError, match="lsq_first_step: x must hold at least one value"):
+        surrogate.lsq_first_step(none, SPECS[0])
+    with pytest.raises(ValueError, match="squared_error_slope: x must hold at least one value"):
+        surrogate.squared_error_slope(none, none, none)
+    with unchecked(), pytest.raises(ValueError, match="x, x_hat must have one shape"):
+        surrogate.risers(X, X[1:])
+
+
+def test_the_smallest_step_and_the_largest_value_give_no_warning():
+    far = np.array([-3e38, 0.0, 3e38], np.float32)
+    tiny = QParams(np.array(2e-38), np.array(0), SPECS[0])
+    assert surrogate.straight_through(far, tiny).tolist() == [0, 1, 0]
+    to_x, to_scale = surrogate.lsq(far, 1e-45, SPECS[0])
+    assert (to_x.tolist(), to_scale.tolist()) == ([0, 1, 0], [-1, 0, 1])
