@@ -12,6 +12,7 @@ from qlab import networks
 from qlab.live.job import TRAINING, Event, JobPanel
 from qlab.live.prune_state import PruneState
 from qlab.networks import Network
+from qlab.networks.files import write_whole
 
 if TYPE_CHECKING:
     from qlab.live.prune import Prune
@@ -55,12 +56,12 @@ class Tuning:
         if s.base == "tuned":
             start = str(networks.save(net, self._folder / "start.safetensors"))
         held = {name: mask.astype("uint8") for name, mask in masks.items()}
-        safetensors.numpy.save_file(held, self._folder / "masks.safetensors")
+        masks_file = write_whole(self._folder / "masks.safetensors", safetensors.numpy.save(held))
         self._output.unlink(missing_ok=True)
         return {
             "task": "fine_tune",
             "network": start,
-            "masks": str(self._folder / "masks.safetensors"),
+            "masks": str(masks_file),
             "dataset": "mnist",
             "epochs": s.epochs,
             "seed": SEED,

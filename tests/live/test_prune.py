@@ -1,5 +1,6 @@
 """What the Prune instrument shows is what the library computes, before and after fine-tuning."""
 
+import errno
 import json
 import logging
 import sys
@@ -413,6 +414,21 @@ def test_without_anything_removed_there_is_nothing_to_fine_tune(tunable):
     tunable.tuning.panel.start_button.click()
     assert tunable.tuning.panel.job is None
     assert tunable.message.startswith("Fine-tune: a sparsity above 0 is expected, got 0.")
+
+
+def test_a_full_disk_is_told_and_nothing_is_started(tunable, monkeypatch):
+    def full(self, target):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    tunable.state.offer({"sparsity": 0.9})
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        tunable.tuning.panel.start_button.click()
+    assert tunable.tuning.panel.job is None
+    assert "No space left on device (file='masks.safetensors'" in tunable.message
+    assert "free some space" in tunable.message
+    tune(tunable, sparsity=0.8).wait(30)  # there is room again
+    assert tunable.state.base == "tuned"
 
 
 def test_a_damaged_result_is_one_sentence(tunable):
