@@ -1,4 +1,4 @@
-"""From the hand to changed pixels, for one slider of each instrument beside the three of `live`.
+"""From the hand to changed pixels: one slider of each other instrument, and LeNet-5 in two.
 
 Read its rows as those of `python -m benchmarks live`, whose budgets stand beside them. It runs when
 it is named; `python -m benchmarks.live integer` prints all sliders of one instrument.
@@ -14,6 +14,8 @@ SLIDERS = (
     "allocate bits_fc1",
     "pack bits",
     "qat factor",
+    "quantize bits lenet_5",
+    "prune sparsity lenet_5",
 )
 
 
