@@ -30,6 +30,12 @@ from qlab.networks.allocation import (
 from qlab.networks.architectures import ARCHITECTURES, build, mlp
 from qlab.networks.choosing import Candidate, Choice, candidates, choose
 from qlab.networks.coding import CodedNetwork, code_weights
+from qlab.networks.costs import (
+    bytes_huffman,
+    codes_of,
+    layer_bytes_huffman,
+    network_bit_operations,
+)
 from qlab.networks.criteria import (
     Criterion,
     Outcome,
@@ -72,7 +78,13 @@ from qlab.networks.quantization import (
 from qlab.networks.quantized_runs import QuantizedRun, QuantizedTable, quantized_table
 from qlab.networks.repairing import repair, unfold
 from qlab.networks.requantize import REQUANTIZATIONS, Multiplier, fixed_point
-from qlab.networks.sensitivity import Sensitivity, bit_operations, layer_bytes, sensitivity
+from qlab.networks.sensitivity import (
+    Sensitivity,
+    bit_operations,
+    layer_bit_operations,
+    layer_bytes,
+    sensitivity,
+)
 from qlab.networks.shrinking import shrink
 from qlab.networks.stored_sensitivity import (
     stored_qparams,
@@ -84,6 +96,7 @@ from qlab.networks.students import (
     mean_error,
     mean_of,
     stored_student,
+    student_recipe,
     student_runs,
 )
 from qlab.networks.summary import Row, Summary
@@ -129,10 +142,12 @@ __all__ = [
     "bits_for",
     "budget_at",
     "build",
+    "bytes_huffman",
     "candidates",
     "card",
     "choose",
     "code_weights",
+    "codes_of",
     "cross_entropy",
     "divergence",
     "dynamic_ranges",
@@ -149,12 +164,15 @@ __all__ = [
     "greedy",
     "hessian_sensitivity",
     "last_layer_trace",
+    "layer_bit_operations",
     "layer_bytes",
+    "layer_bytes_huffman",
     "load",
     "mean_error",
     "mean_of",
     "mlp",
     "names",
+    "network_bit_operations",
     "output_error",
     "packed_header_bytes",
     "pareto_front",
@@ -178,6 +196,7 @@ __all__ = [
     "stored_sensitivity",
     "stored_student",
     "stored_traces",
+    "student_recipe",
     "student_runs",
     "to_onnx",
     "unfold",

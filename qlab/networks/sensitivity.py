@@ -212,11 +212,45 @@ def bit_operations(net: Network, table: Sensitivity, activation_bits: int = 8) -
     >>> bit_operations(net, table).cost                      # 1,280 MACs · 2 or 4 · 8
     array([[20480, 40960]])
     """
-    if not 1 <= activation_bits <= 32:
+    cost = [
+        [layer_bit_operations(net, name, b, activation_bits) for b in table.bits]
+        for name in table.layers
+    ]
+    return Sensitivity(
+        table.layers, table.bits, table.loss, np.array(cost, np.int64), "bit operations"
+    )
+
+
+def layer_bit_operations(net: Network, name: str, bits: int, activation_bits: int) -> int:
+    """Count the bit operations of one layer for one image, equation 3.
+
+    Parameters
+    ----------
+    net
+        Only shapes matter.
+    name
+        Of a layer with weights.
+    bits
+        Of its weights, 1 … 32.
+    activation_bits
+        Of what they are multiplied by, 1 … 32.
+
+    Raises
+    ------
+    ValueError
+        If the network lacks the layer, or a number of bits is another.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> layer_bit_operations(net, "fc2", 4, 8)                    # 1,280 MACs · 4 · 8
+    40960
+    """
+    k = net.index(name)
+    if not (1 <= bits <= 32 and 1 <= activation_bits <= 32):
         raise ValueError(
-            f"bit_operations: activation_bits must lie in 1 … 32, got {activation_bits=}."
+            "bit_operations: bits and activation_bits must lie in 1 … 32, got "
+            f"{bits=}, {activation_bits=}."
         )
-    at = [net.index(name) for name in table.layers]
-    macs = np.array([net.layers[k].macs(net.shapes[k]) for k in at], np.int64)
-    cost = macs[:, None] * np.array(table.bits, np.int64) * activation_bits  # (3)
-    return Sensitivity(table.layers, table.bits, table.loss, cost, "bit operations")
+    return net.layers[k].macs(net.shapes[k]) * bits * activation_bits  # (3)
