@@ -180,7 +180,7 @@ class Zoo:
             return Shown(name, None, words, last.error, last.network, len(mine) - 1)
         T = None if taught == "alone" else self.nearest(student, temperature)
         name = networks.stored_student(student, T)
-        recipe = networks.card(name)["recipe"]
+        recipe = networks.student_recipe(student, T)
         words = f"taught by labels alone, seed {recipe['seed']}"
         if T is not None:
             words = f"taught at T = {T:g}, α = {recipe['alpha']:g}, seed {recipe['seed']}"

@@ -98,7 +98,7 @@ class Training(Corner):
     def request(self) -> dict[str, Any]:
         """Ask for a student of this moment's settings, with a seed that nobody has."""
         student, temperature, alpha = self._settings()
-        recipe = networks.card(networks.stored_student(student, None))["recipe"]
+        recipe = networks.student_recipe(student, None)
         self._asked = {
             "task": "distill",
             "network": student,

@@ -60,7 +60,7 @@ def student_runs(student: str | None = None) -> tuple[StudentRun, ...]:
     FileNotFoundError
         If the file is missing.
     ValueError
-        If it is damaged, or holds no run of this student.
+        If it is damaged or lacks runs, or holds no run of this student.
     """
     try:
         text = (trained.FOLDER / FILE).read_text(encoding="utf-8")
@@ -69,15 +69,19 @@ def student_runs(student: str | None = None) -> tuple[StudentRun, ...]:
             f"student_runs: the zoo lacks a file (file='{FILE}'). {trained.REMEDY}"
         ) from None
     try:
-        runs = tuple(_run(row) for row in json.loads(text)["runs"])
+        held = json.loads(text)
+        runs = tuple(_run(row) for row in held["runs"])
+        whole = _whole(held, runs)
     except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
         raise ValueError(
-            f"student_runs: the zoo's results are damaged, expected runs (file='{FILE}'). "
-            f"{trained.REMEDY}"
-        ) from None
+            "student_runs: the zoo's results are damaged, expected runs of every seed at every "
+            f"temperature and alpha (file='{FILE}'). {trained.REMEDY}"
+        )
     found = tuple(run for run in runs if student in (None, run.student))
     if not found:
-        known = ", ".join(sorted({run.student for run in runs})) or "nothing yet"
+        known = ", ".join(sorted({run.student for run in runs}))
         raise ValueError(f"student_runs: student must be one of {known}, got {student!r}.")
     return found
 
@@ -155,6 +159,64 @@ def stored_student(student: str, temperature: float | None) -> str:
     ('student_30_t4', 'student_30_hard')
     """
     return f"{student}_hard" if temperature is None else f"{student}_t{temperature:g}"
+
+
+def student_recipe(student: str, temperature: float | None) -> dict[str, Any]:
+    """Return how the student that stands for a temperature, or for none, was taught.
+
+    Parameters
+    ----------
+    student
+        Name of its architecture.
+    temperature
+        Of its teacher's answers; None where it learned from labels alone.
+
+    Returns
+    -------
+    dict
+        teacher, dataset, alpha, epochs, seed, and the rest of its training's plan.
+
+    Raises
+    ------
+    FileNotFoundError
+        If its card is missing.
+    ValueError
+        If there is no such student, or its card is damaged.
+
+    Examples
+    --------
+    >>> recipe = student_recipe("student_100", 8.0)
+    >>> recipe["teacher"], recipe["alpha"], recipe["train_images"]
+    ('teacher_1200', 0.9, 5000)
+    """
+    name = stored_student(student, temperature)
+    recipe = trained.card(name)["recipe"]
+    match recipe:
+        case {
+            "teacher": str(),
+            "dataset": str(),
+            "alpha": int() | float(),
+            "epochs": int(),
+            "seed": int(),
+        }:
+            return recipe
+    raise ValueError(
+        "student_recipe: the zoo's card is damaged, expected teacher, dataset, alpha, epochs and "
+        f"seed in its recipe (file='{name}.json'). {trained.REMEDY}"
+    )
+
+
+def _whole(held: Any, runs: Sequence[StudentRun]) -> bool:
+    """Tell whether each student has a run of every seed at every setting that the file names."""
+    taught = {(None, 0.0)} | {(float(T), float(held["alpha"])) for T in held["temperatures"]}
+    for student in {run.student for run in runs}:
+        found = {(r.temperature, r.alpha, r.seed) for r in runs if r.student == student}
+        settings = {(T, α) for T, α, _ in found}
+        if found != {(*setting, seed) for setting in settings for seed in held["seeds"]}:
+            return False
+        if not (settings >= taught and {α for _, α in settings} >= set(held["alphas"])):
+            return False
+    return bool(runs) and all(run.error.n > 0 for run in runs)
 
 
 def _run(row: Any) -> StudentRun:

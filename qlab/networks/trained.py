@@ -15,7 +15,6 @@ from qlab.networks.files import read
 from qlab.networks.network import Network
 
 FOLDER = Path(__file__).parent / "zoo"
-NEEDED = {"recipe", "parameters", "test", "sha256"}  # what is read from a card elsewhere
 REMEDY = "Run `git checkout qlab/networks/zoo`, or `make zoo` to train the zoo again."
 
 
@@ -50,12 +49,23 @@ def card(name: str) -> dict[str, Any]:
         raise _missing("card", name, f"{name}.json") from None
     except ValueError:
         found = None
-    if not isinstance(found, dict) or not found.keys() >= NEEDED:
-        raise ValueError(
-            f"card: the zoo's card is damaged, expected {', '.join(sorted(NEEDED))} in a JSON "
-            f"object (file='{name}.json'). {REMEDY}"
-        )
-    return found
+    match found:  # what is read from a card elsewhere
+        case {
+            "parameters": int(),
+            "recipe": dict(),
+            "sha256": str(),
+            "test": {
+                "value": int() | float() as value,
+                "low": int() | float() as low,
+                "high": int() | float() as high,
+                "n": int() as n,
+            },
+        } if 0 <= low <= value <= high <= 1 and n > 0:
+            return found
+    raise ValueError(
+        "card: the zoo's card is damaged, expected parameters, recipe, sha256 and test, with "
+        f"low ≤ value ≤ high and n, in a JSON object (file='{name}.json'). {REMEDY}"
+    )
 
 
 def load(name: str) -> Network:
@@ -88,7 +98,7 @@ def load(name: str) -> Network:
 
 @functools.lru_cache(maxsize=8)
 def _load(path: Path, changed: int) -> Network:
-    expected = str(card(path.stem).get("sha256"))
+    expected = card(path.stem)["sha256"]
     got = hashlib.sha256(path.read_bytes()).hexdigest()
     if got != expected:
         raise ValueError(

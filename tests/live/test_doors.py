@@ -1,5 +1,6 @@
 """What comes to any instrument from outside: messages, links, and a zoo without its files."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,8 @@ SPOILT = [
     for suffix in (".safetensors", ".json")
     for how in ("removed", "damaged")
 ]
+SPOILT += [("distill", "students.json", how) for how in ("removed", "damaged")]
+SPOILT += [("distill", "student_30_t4.json", "its recipe emptied")]
 SPOILT += [  # whose menu offers the network although it isn't there
     (name, "lenet_300_100.safetensors", "removed")
     for name in ("allocate", "microscope", "integer", "calibrate")
@@ -102,6 +105,8 @@ def test_the_command_that_the_page_names_is_the_one_that_mends_the_zoo(
     spoilt.unlink()
     if how == "damaged":
         spoilt.write_bytes(b"{}")
+    elif how == "its recipe emptied":
+        spoilt.write_text(json.dumps(networks.card(spoilt.stem) | {"recipe": {}}))
     monkeypatch.setattr(trained, "FOLDER", tmp_path)
     page = INSTRUMENTS[name](link="")
     assert page.message.endswith(f"(file='{spoilt.name}'). {trained.REMEDY}")

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qlab import networks
+from qlab import cli, networks
 from qlab.networks import trained
 
 
 def write_card(network: Path) -> None:
     digest = trained.hashlib.sha256(network.read_bytes()).hexdigest()
-    card = {"name": network.stem, "recipe": {}, "parameters": 0, "test": {}, "sha256": digest}
+    test = {"value": 0.9, "low": 0.8, "high": 1, "n": 100}
+    card = {"name": network.stem, "recipe": {}, "parameters": 0, "test": test, "sha256": digest}
     network.with_suffix(".json").write_text(json.dumps(card))
 
 
@@ -56,11 +57,52 @@ def test_a_missing_file_is_told_with_the_command_that_makes_it(zoo: Path, file: 
         networks.load("student_30")
 
 
-@pytest.mark.parametrize("text", ["", "[1]", "{", "{}"])
+DAMAGED_CARD = r"card is damaged.*\(file='student_30.json'\)\. Run `git checkout qlab/networks/zoo`"
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "{}", "null", "\xff"])
 def test_a_damaged_card_is_told(zoo: Path, text: str) -> None:
-    (zoo / "student_30.json").write_text(text)
-    with pytest.raises(ValueError, match="card is damaged"):
+    (zoo / "student_30.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=DAMAGED_CARD):
         networks.load("student_30")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({key: None} for key in ("parameters", "recipe", "sha256", "test")),
+        *(
+            {"test": {"value": 0.9, "low": 0.8, "high": 1, "n": 100} | spoilt}
+            for spoilt in (
+                *({key: wrong} for key in ("value", "low", "high", "n") for wrong in (None, "0.9")),
+                {"value": float("nan")},
+                {"low": 0.95},
+                {"high": 1.01},
+                {"n": 0},
+            )
+        ),
+        {"test": {}},
+        {"parameters": "24,790"},
+    ],
+    ids=str,
+)
+def test_what_is_read_from_a_card_is_what_it_must_be(
+    zoo: Path, change: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = zoo / "student_30.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(ValueError, match=DAMAGED_CARD):
+        networks.card("student_30")
+    assert cli.main(["zoo"]) == 1
+    assert "card is damaged" in capsys.readouterr().err
+
+
+def test_the_list_of_the_zoo_tells_what_a_card_says(
+    zoo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["zoo"]) == 0
+    said = capsys.readouterr().out.splitlines()[1].split(maxsplit=1)
+    assert said == ["student_30", "0           90.00% (80.00% to 100.00%)    100"]
 
 
 def test_an_unknown_name_lists_the_known_ones(zoo: Path) -> None:
