@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
-from torch.nn import functional
 
 from qlab.networks import Network
 from qlab.training.fitting import ShouldStop, Trainable, lessons, run
@@ -28,29 +27,29 @@ from qlab.training.watch import OnBest, OnProgress
 
 
 def distillation_loss(
-    student_logits: Float[Tensor, "batch classes"],
-    teacher_logits: Float[Tensor, "batch classes"],
-    labels: Int64[Tensor, " batch"],
-    temperature: float,
-    alpha: float,
-) -> Tensor:
+    student_logits: Float[Tensor, "*students batch classes"],
+    teacher_logits: Float[Tensor, "*teachers batch classes"],
+    labels: Int64[Tensor, "*teachers batch"],
+    temperature: float | Float[Tensor, "*settings"],
+    alpha: float | Float[Tensor, "*settings"],
+) -> Float[Tensor, "*students"]:
     """Return the mean of equation (1) over the batch, in nats.
 
     Parameters
     ----------
     student_logits, teacher_logits
-        s and t, before any softmax.
+        s and t, before any softmax. Axes before these two are students of their own.
     labels
         Class numbers.
     temperature
-        T > 0.
+        T > 0; or one for every student.
     alpha
-        α in [0, 1]; at 0 the teacher is not listened to.
+        α in [0, 1], alike; at 0 the teacher is not listened to.
 
     Returns
     -------
     Tensor
-        A scalar with a gradient by ``student_logits``.
+        One number a student, a scalar where there is one; with a gradient by ``student_logits``.
 
     Examples
     --------
@@ -58,15 +57,13 @@ def distillation_loss(
     >>> distillation_loss(s, t, torch.tensor([0]), temperature=2.0, alpha=1.0)
     tensor(0.2685)
     """
-    T, α = temperature, alpha
-    hard = functional.cross_entropy(student_logits, labels)
-    soft = functional.kl_div(
-        functional.log_softmax(student_logits / T, dim=1),
-        functional.log_softmax(teacher_logits / T, dim=1),
-        reduction="batchmean",
-        log_target=True,
-    )
-    return (1 - α) * hard + α * T**2 * soft  # (1)
+    s, t = student_logits, teacher_logits
+    T, α = (torch.as_tensor(x)[..., None] for x in (temperature, alpha))  # (…, batch)
+    y = labels.expand(s.shape[:-1])[..., None]
+    hard = -s.log_softmax(-1).gather(-1, y).squeeze(-1)
+    log_p, log_q = ((x / T[..., None]).log_softmax(-1) for x in (t, s))
+    soft = (log_p.exp() * (log_p - log_q)).sum(-1)
+    return ((1 - α) * hard + α * T**2 * soft).mean(-1)  # (1)
 
 
 def distill(

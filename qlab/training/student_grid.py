@@ -22,6 +22,7 @@ from torch.nn import functional
 from qlab.metrics import Measured, wilson
 from qlab.networks import Network
 from qlab.networks.layers import Flatten, Linear, ReLU
+from qlab.training.distilling import distillation_loss
 from qlab.training.fitting import Trainable, lessons, tensors
 from qlab.training.plan import Plan
 
@@ -119,8 +120,8 @@ def train_grid(
     chosen, answers = tensors("train_grid", starts[0], dataset.validation, "choose the best epoch")
     x_all, x_val = images.flatten(1), chosen.flatten(1)
     taught = torch.tensor(teacher_logits)
-    T = torch.tensor([s.temperature for s in settings]).view(K, 1, 1)
-    α = torch.tensor([s.alpha for s in settings]).view(K, 1)
+    T = torch.tensor([s.temperature for s in settings])
+    α = torch.tensor([s.alpha for s in settings])
     stack = _Stack(starts, K)
     optimizer = plan.optimize(stack)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -134,7 +135,7 @@ def train_grid(
                 group["lr"] = plan.lr_at(done / steps)
             s = stack(x_all[rows])  # (S, K, B, classes)
             t, y = taught[rows][:, None], labels[rows][:, None]  # (S, 1, B, classes), (S, 1, B)
-            loss = _losses(s, t, y, T, α).sum()  # (2)
+            loss = distillation_loss(s, t, y, T, α).sum()  # (2)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -187,14 +188,6 @@ class _Stack(torch.nn.Module):
                 z = torch.baddbmm(self.b[layer][:, None], z, self.W[layer].mT)  # (1)
                 layer += 1
         return z.view(S, K, B, -1)
-
-
-def _losses(s: Tensor, t: Tensor, y: Tensor, T: Tensor, α: Tensor) -> Float[Tensor, "S K"]:
-    log_q = s.log_softmax(-1)
-    hard = -log_q.gather(-1, y[..., None].expand(*s.shape[:3], 1)).squeeze(-1)  # (S, K, B)
-    log_p = (t / T).log_softmax(-1)
-    soft = (log_p.exp() * (log_p - (s / T).log_softmax(-1))).sum(-1)
-    return ((1 - α) * hard + α * T.squeeze(-1) ** 2 * soft).mean(-1)
 
 
 @torch.no_grad()

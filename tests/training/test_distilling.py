@@ -37,6 +37,24 @@ def test_the_loss_is_torchs_own_kl_divergence_times_t_squared() -> None:
     assert torch.allclose(distillation_loss(s, t, y, 3.0, 1.0), 9 * own, rtol=1e-5)
 
 
+def test_students_side_by_side_have_the_losses_and_gradients_of_each_alone() -> None:
+    """Two seeds with images of their own, three settings: as the grid of students asks for it."""
+    s = torch.tensor(np.stack([logits(10 + k) for k in range(6)]).reshape(2, 3, 40, 10))
+    t = torch.tensor(np.stack([logits(1), logits(2)])[:, None])
+    y = torch.tensor(np.random.default_rng(3).integers(0, 10, (2, 1, 40)))
+    T, α = torch.tensor([1.0, 4.0, 20.0]), torch.tensor([0.0, 0.9, 1.0])
+    both = s.clone().requires_grad_()
+    found = distillation_loss(both, t, y, T, α)
+    found.sum().backward()
+    assert found.shape == (2, 3)
+    for seed, k in np.ndindex(2, 3):
+        alone = s[seed, k].clone().requires_grad_()
+        loss = distillation_loss(alone, t[seed, 0], y[seed, 0], T[k].item(), α[k].item())
+        loss.backward()
+        assert found[seed, k].item() == pytest.approx(loss.item(), rel=1e-6)
+        np.testing.assert_allclose(both.grad[seed, k].numpy(), alone.grad.numpy(), atol=1e-8)
+
+
 @pytest.fixture(scope="module")
 def teacher() -> Network:
     return fit(dense(7, hidden=64), DIGITS, epochs=12, lr=5e-3, batch_size=32).network
