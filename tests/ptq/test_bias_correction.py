@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+from torch.ao.quantization._correct_bias import bias_correction as corrected_by_torch
 
 from qlab import ranges
 from qlab.core import quantize
@@ -22,6 +25,30 @@ def test_the_mean_of_every_output_is_what_it_was(granularity, symmetric) -> None
     assert np.abs(after - before).max() > 0.1  # there was something to correct
     rounding = 2.0**-24 * np.abs(after - before)  # Δb is kept as float32
     assert (np.abs(after + repaired.bias_shift - before) <= rounding + 1e-12).all()
+
+
+class Rounded(nn.Linear):
+    """A type of its own: torch compares layers of different types only."""
+
+
+def test_the_shift_is_that_of_torchs_bias_correction() -> None:
+    """torch takes the mean of the outputs' errors over two batches, here W meets the mean input."""
+    W, X = layer(n=200)
+    b = np.random.default_rng(1).normal(size=len(W)).astype(np.float32)
+    repaired = bias_correction(W, X, spec(2))
+    floats, rounded = nn.Linear(8, 6), Rounded(8, 6)
+    for module, weight in ((floats, W), (rounded, repaired.dequantize())):
+        module.weight.data, module.bias.data = torch.tensor(weight), torch.tensor(b)
+    batches = [(x,) for x in torch.tensor(X).split(100)]
+    with torch.no_grad():
+        corrected_by_torch(
+            nn.Sequential(floats), nn.Sequential(rounded), batches, target_modules={Rounded}
+        )
+    theirs = rounded.bias.detach().numpy()
+    # float32 means of 200 sums of eight products and a bias
+    sums = np.abs(X).mean(axis=0) @ (np.abs(W) + np.abs(repaired.dequantize())).T + 2 * np.abs(b)
+    assert (np.abs(b + repaired.bias_shift - theirs) <= (200 + 8 + 2) * 2.0**-24 * sums).all()
+    assert np.abs(b - theirs).max() > 0.1
 
 
 @pytest.mark.parametrize("granularity", GRANULARITIES, ids=str)

@@ -4,8 +4,16 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
+from torch.ao.quantization._equalize import channel_range, cross_layer_equalization
+from torch.ao.quantization.fx._equalize import (
+    _InputEqualizationObserver,
+    _WeightEqualizationObserver,
+    calculate_equalization_scale,
+)
 
 from qlab import ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec, fake_quantize
@@ -122,6 +130,42 @@ def test_layers_that_do_not_follow_one_another_are_refused(W1, b1, W2) -> None:
         equalize(np.full((3, 2), np.nan), np.ones(3), np.ones((4, 3)))
 
 
+def equalized_by_torch(W1: np.ndarray, b1: np.ndarray, W2: np.ndarray) -> list[np.ndarray]:
+    """Run torch's equalization of a pair on two convolutions."""
+    first, second = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 3, 2)
+    first.weight.data, first.bias.data, second.weight.data = map(torch.tensor, (W1, b1, W2))
+    cross_layer_equalization(first, second)
+    return [p.detach().numpy() for p in (first.weight, first.bias, second.weight)]
+
+
+def uneven_pair(seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    size = np.exp(rng.normal(0, 2, (4, 1, 1, 1)))
+    arrays = rng.normal(size=(4, 2, 3, 3)) * size, rng.normal(size=4), rng.normal(size=(3, 4, 2, 2))
+    return [a.astype(np.float32) for a in arrays]
+
+
+ROUNDINGS = 8 * 2.0**-24  # a quotient, its root, a reciprocal, a product, each in float32
+
+
+def test_equalization_is_torchs_where_both_mean_the_same_range() -> None:
+    """torch takes max − min for the range: max|W| where no weight is below a smallest of 0."""
+    W1, b1, W2 = uneven_pair()
+    W1, W2 = np.abs(W1), np.abs(W2)
+    W1[:, 0, 0, 0], W2[0, :, 0, 0] = 0, 0
+    for ours, theirs in zip(equalize(W1, b1, W2), equalized_by_torch(W1, b1, W2), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=ROUNDINGS)
+
+
+def test_factors_are_folded_as_torch_folds_its_own() -> None:
+    W1, b1, W2 = uneven_pair(1)
+    ranges_of = [channel_range(torch.tensor(W), axis).numpy() for W, axis in ((W1, 0), (W2, 1))]
+    t = np.sqrt(ranges_of[0] / ranges_of[1])  # of max − min
+    theirs = equalized_by_torch(W1, b1, W2)
+    for ours, other in zip(fold_factors(W1, b1, W2, t), theirs, strict=True):
+        np.testing.assert_allclose(ours, other, rtol=ROUNDINGS)
+
+
 # --- factors folded into the layer before
 
 
@@ -174,6 +218,19 @@ def test_smoothing_leaves_the_product_and_shares_the_ranges(alpha: float) -> Non
     X0, W0 = np.abs(X).max(0).astype(np.float64), np.abs(W).max(0).astype(np.float64)
     np.testing.assert_allclose(x, (X0 * W0) ** (1 - alpha), rtol=1e-5)
     np.testing.assert_allclose(w, (X0 * W0) ** alpha, rtol=1e-5)
+
+
+def test_half_of_the_difficulty_moves_as_in_torchs_input_weight_equalization() -> None:
+    """torch multiplies inputs by 1/t, α = ½, and takes max − min for the range, as in (2)."""
+    W, X = (np.abs(a) for a in layer(n=50))
+    W[0], X[0] = 0, 0
+    inputs, weights = (
+        _InputEqualizationObserver(qscheme=torch.per_tensor_symmetric),
+        _WeightEqualizationObserver(qscheme=torch.per_channel_symmetric),
+    )
+    inputs(torch.tensor(X)), weights(torch.tensor(W))
+    theirs = 1 / calculate_equalization_scale(inputs, weights).numpy()
+    np.testing.assert_allclose(smoothing_factors(W, X, 0.5), theirs, rtol=ROUNDINGS)
 
 
 def test_smoothing_helps_where_inputs_have_outliers_and_both_are_quantized() -> None:
