@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import onnxruntime.quantization.calibrate as calibrate
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,66 @@ def test_no_threshold_has_less_divergence_than_the_one_chosen(seed, bits, bins) 
     assert high == pytest.approx(i * top / B, rel=1e-6)  # the edge of a bin
     by_loop = literal(counts, L) if L < B else [0.0] * B
     assert by_loop[i - L] <= min(by_loop) + 1e-12
+
+
+FINE = 2520 * 1000  # magnitudes that a count stands for below; a multiple of 1 … 10
+
+
+def divergence_of_onnxruntime(
+    c: np.ndarray, levels: int, i: int, monkeypatch: pytest.MonkeyPatch
+) -> float:
+    """What its entropy calibrater computes for a threshold behind bin i, an odd number.
+
+    Its histogram has both signs, and its windows grow from the middle on both sides: c begins where
+    the window of i bins does, and left of it there is nothing.
+    """
+    half = i // 2
+    middle = max(half, len(c) - half - 1)
+    counts = np.zeros(2 * middle + 1, np.int64)
+    counts[middle - half : middle - half + len(c)] = c
+    edges = np.linspace(-1, 1, len(counts) + 1).astype(np.float32)
+    entropy, found = calibrate.entropy, {}
+
+    def noting(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        found[len(p)] = divergence = entropy(p, q)
+        return divergence
+
+    monkeypatch.setattr(calibrate, "entropy", noting)
+    collector = calibrate.HistogramCollector("entropy", True, len(counts), levels, 99.999, "same")
+    collector.get_entropy_threshold((counts, edges, edges[0], edges[-1], edges[-1]), levels)
+    monkeypatch.undo()
+    return float(found[i])
+
+
+@pytest.mark.parametrize("levels", [3, 5, 31])
+@pytest.mark.parametrize("m", [1, 3, 5, 7])
+@pytest.mark.parametrize("beyond", [0, 9])
+def test_the_divergence_is_that_of_onnx_runtimes_calibrater(
+    levels: int, m: int, beyond: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal at thresholds of m·L bins, L and m odd, once two differences are taken away.
+
+    - Where P is empty ONNX Runtime leaves Q the share of its group, so that Q has a larger total,
+      N'; only the normalization sees it, and adds ln(N'/N_i).
+    - It replaces empty bins by 0.0001 of a count and cuts Q to whole counts: counts are multiplied,
+      here by FINE, so that neither is seen. The divergence itself does not change with that.
+
+    What it leaves: bins behind m·L. It gives them no Q, where here, as in the slides, they
+    belong to the last group. Of equal thresholds it takes the narrowest, here the widest.
+    """
+    rng = np.random.default_rng(levels * m)
+    i = levels * m
+    c = rng.integers(0, 50, i + beyond) * rng.integers(0, 2, i + beyond)
+    c[[0, i - 1, -1]] = 7  # no last group is empty: there it is infinite, and smoothed elsewhere
+    groups = c[:i].reshape(levels, m)
+    mass, filled = groups.sum(axis=1), np.count_nonzero(groups, axis=1)
+    larger = np.sum(mass * m / np.maximum(filled, 1)) / mass.sum()
+    theirs = divergence_of_onnxruntime(c * FINE, levels, i, monkeypatch)
+    ours = divergences(c[None], levels)[0, i - levels]
+    # P and Q are float32 there: four roundings each of terms P·(1 + |ln P/Q|), |ln| < ln(50·i)
+    assert ours + np.log(larger) == pytest.approx(theirs, abs=8 * 2.0**-24 * (1 + np.log(50 * i)))
+    if m > 1 or beyond:
+        assert theirs > 0.1
 
 
 def test_the_divergence_is_zero_only_where_groups_are_even_and_nothing_is_cut() -> None:
