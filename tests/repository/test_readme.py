@@ -90,7 +90,9 @@ def test_every_technique_has_its_line_in_the_changelog() -> None:
     import qlab
 
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    names = {*qlab.ranges.METHODS, *qlab.pruning.METHODS, *qlab.ptq.METHODS, *qlab.core.ROUNDINGS}
+    rooms = (qlab.ranges, qlab.codebooks, qlab.pruning, qlab.ptq)
+    names = {name for room in rooms for name in room.METHODS}
+    names |= {*qlab.coding.CODERS, *qlab.core.ROUNDINGS}
     assert [name for name in sorted(names) if f"`{name}`" not in changelog] == []
 
 
