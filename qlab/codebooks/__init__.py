@@ -30,6 +30,7 @@ from qlab.codebooks.nf4 import nf4, normal_levels
 from qlab.codebooks.piecewise_linear import piecewise_linear, two_slopes
 from qlab.codebooks.power_of_two import power_of_two
 from qlab.codebooks.ternary import ternary, twn
+from qlab.core.arguments import chosen
 
 Method = Callable[..., Coded]
 
@@ -94,13 +95,14 @@ def fake_quantize(
     Raises
     ------
     TypeError, ValueError
-        As the method.
+        ``method`` is no function; else as the method.
 
     Examples
     --------
     >>> fake_quantize(np.array([0.9, 0.4, -0.3, 0.1]), power_of_two, bits=3).tolist()
     [1.0, 0.5, -0.25, 0.0]
     """
+    chosen("fake_quantize", "method", method, "codebooks.METHODS")
     return method(W, **options).dequantize()
 
 

@@ -18,6 +18,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import absmax, checked_bits, with_table
 from qlab.core import Granularity, PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = range(2, 9)
 
@@ -44,7 +45,7 @@ def apot(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits outside 2 … 8.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits outside 2 … 8.
 
     Notes
     -----
@@ -56,6 +57,7 @@ def apot(
     [10.0, 6.0, -3.0]
     """
     W = finite32("apot", "W", W)
+    checked_granularity("apot", granularity)
     b = checked_bits("apot", bits, BITS)
     return with_table(W, apot_levels(b), absmax(W, granularity), b, granularity)
 

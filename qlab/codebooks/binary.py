@@ -16,6 +16,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import block_mean, checked_bits, normal
 from qlab.core import Granularity, PerAxis, PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = (1,)
 _SIGNS = np.array([-1, 1], np.float32)
@@ -43,7 +44,7 @@ def bnn(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits is not 1.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 1.
 
     Notes
     -----
@@ -55,6 +56,7 @@ def bnn(
     [1.0, -1.0, 1.0]
     """
     W = finite32("bnn", "W", W)
+    checked_granularity("bnn", granularity)
     b = checked_bits("bnn", bits, BITS)
     return Coded(
         codes=(W >= 0).astype(np.int32), levels=_SIGNS, bits=b, table=0, granularity=granularity
@@ -83,7 +85,7 @@ def xnor(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits is not 1.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 1.
 
     Examples
     --------
@@ -91,6 +93,7 @@ def xnor(
     [[0.20000000298023224, -0.20000000298023224, 0.20000000298023224]]
     """
     W = finite32("xnor", "W", W)
+    checked_granularity("xnor", granularity)
     b = checked_bits("xnor", bits, BITS)
     alpha = normal(block_mean(np.abs, W, granularity))  # (2)
     return Coded(

@@ -16,6 +16,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
 from qlab.core import Granularity, PerTensor, packed_bytes, spread
+from qlab.core.arguments import whole
+from qlab.core.arrays import finite, integer_array
+from qlab.core.granularity import checked_granularity
 from qlab.metrics import Bytes
 
 _FEW = 64  # levels
@@ -46,6 +49,8 @@ class Coded:
 
     Raises
     ------
+    TypeError
+        Codes or bits that are no integers, a granularity that is none.
     ValueError
         Codes outside the table, levels that are not finite or do not ascend, or shapes that do
         not belong together.
@@ -67,11 +72,15 @@ class Coded:
     table: int | None = None
 
     def __post_init__(self) -> None:
-        codes = np.array(self.codes, np.int32)  # copies: the record shares no memory
+        codes = integer_array("Coded", "codes", np.array(self.codes))  # the record shares no memory
         levels = np.array(self.levels, np.float32)
+        checked_granularity("Coded", self.granularity)
+        for name in ("bits", "scale_bits", "table"):
+            if (given := getattr(self, name)) is not None:
+                whole("Coded", name, given, least=0)
         k = levels.shape[-1] if levels.ndim else 0
         blocks = int(np.prod(self.granularity.compact_shape(codes.shape)))
-        if levels.ndim not in (1, 2) or not 1 <= k <= 2**self.bits or not 1 <= self.bits <= 32:
+        if levels.ndim not in (1, 2) or not 1 <= self.bits <= 32 or not 1 <= k <= 2**self.bits:
             raise ValueError(
                 "Coded: levels must be (k,) or (blocks, k), 1 ≤ k ≤ 2^bits, bits at most 32, "
                 f"got shape {levels.shape}, bits={self.bits}."
@@ -95,6 +104,7 @@ class Coded:
                 raise ValueError("Coded: scale must be finite and positive.")
             scale.flags.writeable = False
             object.__setattr__(self, "scale", scale)
+        codes = codes.astype(np.int32, copy=False)  # now that they fit: a cast wraps
         codes.flags.writeable = levels.flags.writeable = False
         object.__setattr__(self, "codes", codes)
         object.__setattr__(self, "levels", levels)
@@ -147,11 +157,17 @@ def nearest_level(
     codes
         int32.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``x`` is no finite NumPy float array, ``levels`` no row of finite ones that ascend.
+
     Examples
     --------
     >>> nearest_level(np.array([-3, 0.5, 0.6, 9]), np.array([0.0, 1.0, 2.0]))
     array([0, 0, 1, 2], dtype=int32)
     """
+    x, levels = finite("nearest_level", "x", x), ascending("nearest_level", "levels", levels)
     middles = (levels[1:].astype(np.float64) + levels[:-1]) / 2
     if x.dtype != np.float32 or len(levels) > _FEW:
         return np.asarray(np.searchsorted(middles, x, side="left"), np.int32)
@@ -162,3 +178,28 @@ def nearest_level(
     for middle in rounded:  # four times quicker than a search, for few levels
         codes += x > middle
     return codes.astype(np.int32)
+
+
+def ascending(function: str, name: str, x: object) -> Float[np.ndarray, " k"]:
+    """Return ``x`` if it is a row of finite floats, at least one, none below the one before.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is not.
+
+    Examples
+    --------
+    >>> ascending("nearest_level", "levels", np.array([0.0, 2.0, 1.0]))
+    Traceback (most recent call last):
+    ValueError: nearest_level: levels must be one row of ascending numbers, got shape (3,), \
+steps down: 1. Use np.sort.
+    """
+    row = finite(function, name, x)
+    down = int(np.count_nonzero(row[1:] < row[:-1])) if row.ndim == 1 else 0
+    if row.ndim != 1 or row.size == 0 or down:
+        raise ValueError(
+            f"{function}: {name} must be one row of ascending numbers, got shape {row.shape}, "
+            f"steps down: {down}. Use np.sort."
+        )
+    return row

@@ -18,6 +18,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import absmax, checked_bits
 from qlab.core import Granularity, PerTensor, spread
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = range(1, 9)
 
@@ -50,7 +51,7 @@ def dorefa(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits outside 1 … 8.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits outside 1 … 8.
 
     Notes
     -----
@@ -62,6 +63,7 @@ def dorefa(
     [1.0, 0.3330000042915344, -1.0]
     """
     W = finite32("dorefa", "W", W)
+    checked_granularity("dorefa", granularity)
     k = checked_bits("dorefa", bits, BITS)
     if k == 1:
         return xnor(W, granularity=granularity)  # (3)

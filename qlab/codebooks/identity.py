@@ -15,6 +15,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import checked_bits
 from qlab.core import Granularity, PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = (32,)
 
@@ -41,7 +42,7 @@ def identity(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits is not 32.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 32.
 
     Examples
     --------
@@ -50,6 +51,7 @@ def identity(
     ([0.5, -1.0, 0.5], 12)
     """
     W = finite32("identity", "W", W)
+    checked_granularity("identity", granularity)
     b = checked_bits("identity", bits, BITS)
     levels, codes = np.unique(W, return_inverse=True)
     levels = levels if levels.size else np.zeros(1, np.float32)

@@ -19,6 +19,7 @@ from qlab.codebooks.partition import boundaries
 from qlab.codebooks.scale import checked_bits
 from qlab.core import Granularity, PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = range(1, 9)
 
@@ -53,7 +54,7 @@ def kmeans(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits outside 1 … 8.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits outside 1 … 8.
 
     Notes
     -----
@@ -69,6 +70,7 @@ def kmeans(
     [0.0, 8.5]
     """
     W = finite32("kmeans", "W", W)
+    checked_granularity("kmeans", granularity)
     b = checked_bits("kmeans", bits, BITS)
     return with_tables(W, _means_and_zero if zero else _means, b, granularity)
 

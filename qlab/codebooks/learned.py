@@ -16,6 +16,7 @@ from qlab.codebooks.coded import Coded, nearest_level
 from qlab.codebooks.scale import checked_bits
 from qlab.core import Granularity, PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = range(1, 9)
 
@@ -49,8 +50,8 @@ def learned(
     Raises
     ------
     TypeError, ValueError
-        ``W`` or ``levels`` is no finite NumPy float array, bits outside 1 … 8, too many levels
-        or none.
+        ``W`` or ``levels`` is no finite NumPy float array, ``granularity`` none, bits outside
+        1 … 8, too many levels or none.
 
     Examples
     --------
@@ -58,6 +59,7 @@ def learned(
     [0, 1, 0]
     """
     W = finite32("learned", "W", W)
+    checked_granularity("learned", granularity)
     b = checked_bits("learned", bits, BITS)
     if levels is None:
         return with_tables(W, _equal_shares, b, granularity)

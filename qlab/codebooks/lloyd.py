@@ -3,7 +3,9 @@
     assign   every number to its nearest level                                        (1)
     update   every level to the mean of its numbers                                   (2)
 
-Neither step can raise the squared error, so it ends; where depends on the start. Three starts:
+Neither step can raise the squared error, so it ends; where depends on the start. In floats the
+last turns may go in a circle instead, within rounding: a table that was there before ends it too.
+Three starts:
 
     linear     even steps from the smallest to the largest number
     density    equally many numbers between levels
@@ -19,10 +21,12 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from qlab.codebooks.blocks import with_tables
-from qlab.codebooks.coded import Coded
+from qlab.codebooks.coded import Coded, ascending
 from qlab.codebooks.scale import checked_bits
 from qlab.core import Granularity, PerTensor
-from qlab.core.arrays import finite32
+from qlab.core.arguments import chosen, whole
+from qlab.core.arrays import finite32, integer_array
+from qlab.core.granularity import checked_granularity
 
 BITS = range(1, 9)
 Values = Float64[np.ndarray, " values"]
@@ -128,7 +132,7 @@ def lloyd(
     iterations
         At most, at least 0.
     seed
-        For ``random``.
+        For ``random``, at least 0.
 
     Returns
     -------
@@ -138,7 +142,8 @@ def lloyd(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, bits outside 1 … 8, iterations negative.
+        ``W`` is no finite NumPy float array, ``granularity`` none, bits outside
+        1 … 8, ``start`` no function, iterations negative.
 
     Examples
     --------
@@ -149,9 +154,11 @@ def lloyd(
     [0.0082, 2.5644]
     """
     W = finite32("lloyd", "W", W)
+    checked_granularity("lloyd", granularity)
     b = checked_bits("lloyd", bits, BITS)
-    if iterations < 0:
-        raise ValueError(f"lloyd: iterations must be at least 0, got {iterations=}.")
+    iterations = whole("lloyd", "iterations", iterations, least=0)
+    chosen("lloyd", "start", start, "codebooks.STARTS")
+    seed = whole("lloyd", "seed", seed, least=0)
 
     def table(values: Values, counts: Counts, k: int) -> Levels:
         levels = start(values, counts, k, np.random.default_rng(seed))
@@ -180,20 +187,41 @@ def lloyd_steps(values: Values, counts: Counts, levels: Levels) -> Iterator[tupl
         The squared error of the levels before an iteration, and the levels after it. A level
         without numbers stays where it is.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``values`` or ``levels`` are no row of finite, ascending NumPy floats; ``counts`` are no
+        integers of at least 1, one for each value.
+
     Examples
     --------
     >>> x = np.array([0.0, 1.0, 10.0, 11.0])
     >>> [(e, c.tolist()) for e, c in lloyd_steps(x, np.ones(4, int), np.array([0.0, 1.0]))]
     [(181.0, [0.0, 7.333333333333333]), (21.555555555555557, [0.5, 10.5]), (1.0, [0.5, 10.5])]
     """
-    n, s = (np.concatenate([[0.0], np.cumsum(f)]) for f in (counts, counts * values))
-    while True:
+    x = ascending("lloyd_steps", "values", values).astype(np.float64)
+    n = integer_array("lloyd_steps", "counts", counts)
+    c = ascending("lloyd_steps", "levels", levels).astype(np.float64)
+    if n.shape != x.shape or not (n > 0).all():
+        raise ValueError(
+            "lloyd_steps: counts must be at least 1, one for each value, got shape "
+            f"{n.shape} for {x.shape}. Use np.unique(x, return_counts=True)."
+        )
+    return _steps(x, n, c)
+
+
+def _steps(values: Values, counts: Counts, levels: Levels) -> Iterator[tuple[float, Levels]]:
+    """Equations 1 and 2 in turns; there are finitely many tables, so one comes back."""
+    sums, before = counts * values, set[bytes]()
+    while levels.tobytes() not in before:
+        before.add(levels.tobytes())
         cuts = np.searchsorted(values, (levels[1:] + levels[:-1]) / 2, side="right")  # (1)
         cuts = np.concatenate([[0], cuts, [len(values)]])
-        size = np.diff(n[cuts])
-        means = np.where(size > 0, np.diff(s[cuts]) / np.maximum(size, 1), levels)  # (2)
+        held, starts = np.diff(cuts) > 0, cuts[:-1]
+        a, b = starts[held], cuts[1:][held] - 1
+        means = levels.copy()
+        means[held] = np.add.reduceat(sums, a) / np.add.reduceat(counts, a)  # (2)
+        means[held] = np.clip(means[held], values[a], values[b])  # rounded, and still in its run
         nearest = np.repeat(levels, np.diff(cuts))
         yield float(np.sum(counts * (values - nearest) ** 2)), means
-        if (means == levels).all():
-            return
         levels = means

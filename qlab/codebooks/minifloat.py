@@ -19,6 +19,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import absmax, checked_bits, in_scales
 from qlab.core import E2M1, E4M3, E5M2, Granularity, MiniFloat, PerTensor, levels
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 E2M3 = MiniFloat(exponent_bits=2, mantissa_bits=3, bias=1)
 E3M2 = MiniFloat(exponent_bits=3, mantissa_bits=2, bias=3)
@@ -55,7 +56,8 @@ def minifloat(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or no format of so many bits.
+        ``W`` is no finite NumPy float array, ``granularity`` none, no format of so many bits,
+        or ``format`` is none.
 
     Examples
     --------
@@ -63,9 +65,8 @@ def minifloat(
     [6.0, 2.0, 0.0, 4.0]
     """
     W = finite32("minifloat", "W", W)
-    format = dataclasses.replace(
-        format or FORMATS[checked_bits("minifloat", bits, BITS)], scale=1.0
-    )
+    checked_granularity("minifloat", granularity)
+    format = format_of("minifloat", bits, format)
     s = absmax(W, granularity, format.largest)
     return Coded(
         codes=positions(in_scales(W, s, granularity).astype(np.float32), format),
@@ -99,7 +100,7 @@ def e5m2(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits is not 8.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 8.
 
     Examples
     --------
@@ -107,8 +108,31 @@ def e5m2(
     [1.0, 0.2857142984867096]
     """
     W = finite32("e5m2", "W", W)
+    checked_granularity("e5m2", granularity)
     checked_bits("e5m2", bits, (8,))
     return minifloat(W, granularity=granularity, format=E5M2)
+
+
+def format_of(function: str, bits: int, format: object) -> MiniFloat:
+    """Return the format that was asked for, or that of so many bits, with the scale 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``format`` is neither a ``MiniFloat`` nor None; no format of so many bits.
+
+    Examples
+    --------
+    >>> format_of("mx", 4, None) == E2M1
+    True
+    """
+    if format is None:
+        return FORMATS[checked_bits(function, bits, BITS)]
+    if not isinstance(format, MiniFloat):
+        raise TypeError(
+            f"{function}: format must be a MiniFloat such as qlab.core.E5M2, got format={format!r}."
+        )
+    return dataclasses.replace(format, scale=1.0)
 
 
 def positions(y: Float[np.ndarray, "*shape"], format: MiniFloat) -> Int32[np.ndarray, "*shape"]:

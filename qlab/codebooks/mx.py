@@ -10,16 +10,15 @@ Source: OCP Microscaling Formats (MX) Specification 1.0, 2023, sections 5 and 6.
 2023, arXiv:2310.10537, algorithm 1.
 """
 
-import dataclasses
-
 import numpy as np
 from jaxtyping import Float
 
 from qlab.codebooks.coded import Coded
-from qlab.codebooks.minifloat import BITS, FORMATS, positions
-from qlab.codebooks.scale import checked_bits, in_scales
+from qlab.codebooks.minifloat import format_of, positions
+from qlab.codebooks.scale import in_scales
 from qlab.core import Granularity, MiniFloat, PerGroup, levels, per_block
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 EXPONENTS = (-126, 127)  # of a scale; E8M0 has −127 as well, which is no normal float32
 
@@ -52,7 +51,8 @@ def mx(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or no format of so many bits.
+        ``W`` is no finite NumPy float array, ``granularity`` none, no format of so many bits,
+        or ``format`` is none.
 
     Examples
     --------
@@ -61,7 +61,8 @@ def mx(
     ([[6.0, 1.0, -0.5]], [[1.0]])
     """
     W = finite32("mx", "W", W)
-    format = dataclasses.replace(format or FORMATS[checked_bits("mx", bits, BITS)], scale=1.0)
+    checked_granularity("mx", granularity)
+    format = format_of("mx", bits, format)
     reach = per_block(lambda rows: np.abs(rows).max(axis=1, initial=0), W, granularity)
     e_max = int(np.frexp(format.largest)[1]) - 1
     e = np.where(reach > 0, np.frexp(reach)[1] - 1 - e_max, EXPONENTS[0])  # (1)

@@ -19,6 +19,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import absmax, checked_bits, with_table
 from qlab.core import Granularity, PerGroup
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = range(2, 9)
 
@@ -45,7 +46,7 @@ def nf4(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits outside 2 … 8.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits outside 2 … 8.
 
     Notes
     -----
@@ -59,6 +60,7 @@ def nf4(
     ([[12, 6, 7, 0]], [[0.6000000238418579]])
     """
     W = finite32("nf4", "W", W)
+    checked_granularity("nf4", granularity)
     b = checked_bits("nf4", bits, BITS)
     return with_table(W, normal_levels(b), absmax(W, granularity), b, granularity)
 

@@ -5,18 +5,20 @@
     h = 2^(b−2),  t = 2^(b−2) − 1,       A = absmax of the block,  p = r·A
 
 Half of the codes lie within the breakpoint p, half beyond. r is the fraction, one for all blocks,
-that leaves the smallest squared error among 1/64 … 63/64.
+that leaves the smallest squared error among 1/64 … 63/64; all levels follow from it.
 
 Source: Fang et al. 2020 (PWLQ), arXiv:2002.00104.
 """
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float32, Float64
 
 from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import absmax, checked_bits, in_scales, with_table
 from qlab.core import Granularity, PerTensor, spread
+from qlab.core.arguments import real
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = range(3, 9)
 _STEPS = 64
@@ -40,7 +42,7 @@ def piecewise_linear(
     granularity
         Which elements share an absmax.
     breakpoint
-        r, between 0 and 1; None searches it.
+        r, between 0 and 1, rounded to float32 as a file holds it; None searches it.
 
     Returns
     -------
@@ -50,7 +52,8 @@ def piecewise_linear(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, bits outside 3 … 8, r outside 0 … 1.
+        ``W`` is no finite NumPy float array, ``granularity`` none, bits outside 3 … 8, r outside
+        0 … 1.
 
     Notes
     -----
@@ -63,13 +66,12 @@ def piecewise_linear(
     [-1.0, -0.25, -0.125, 0.0, 0.125, 0.25, 1.0]
     """
     W = finite32("piecewise_linear", "W", W)
+    checked_granularity("piecewise_linear", granularity)
     b = checked_bits("piecewise_linear", bits, BITS)
-    if breakpoint is not None and not 0 < breakpoint < 1:
-        raise ValueError(
-            f"piecewise_linear: breakpoint must lie between 0 and 1, got {breakpoint=}."
-        )
+    if breakpoint is not None:
+        breakpoint = _between("piecewise_linear", "breakpoint", breakpoint)
     A = absmax(W, granularity)
-    r = _best(W, A, b, granularity) if breakpoint is None else breakpoint
+    r = _best(W, A, b, granularity) if breakpoint is None else float(np.float32(breakpoint))
     return with_table(W, two_slopes(b, r), A, b, granularity, table=1)
 
 
@@ -88,15 +90,45 @@ def two_slopes(bits: int, r: float) -> Float64[np.ndarray, " levels"]:
     levels
         2^bits − 1, ascending from −1 to 1, float64.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Bits outside 3 … 8: two leave no tail. ``r`` outside 0 … 1.
+
     Examples
     --------
     >>> two_slopes(3, 0.5).tolist()
     [-1.0, -0.5, -0.25, 0.0, 0.25, 0.5, 1.0]
     """
-    h = 2 ** (bits - 2)
+    r = _between("two_slopes", "r", r)
+    h = 2 ** (checked_bits("two_slopes", bits, BITS) - 2)
     t = h - 1
     above = np.concatenate([np.arange(1, h + 1) * r / h, r + np.arange(1, t + 1) * (1 - r) / t])
     return np.concatenate([-above[::-1], [0.0], above])
+
+
+def breakpoint_of(levels: Float32[np.ndarray, " levels"]) -> np.float32:
+    """R, exactly: the last level around zero of ``two_slopes``.
+
+    Parameters
+    ----------
+    levels
+        2^bits − 1 of them.
+
+    Examples
+    --------
+    >>> float(breakpoint_of(two_slopes(4, 0.375).astype(np.float32)))
+    0.375
+    """
+    return np.float32(levels[3 * (levels.size + 1) // 4 - 1])
+
+
+def _between(function: str, name: str, value: object) -> float:
+    """Return ``value`` as a float between 0 and 1."""
+    r = real(function, name, value)
+    if not 0 < r < 1:
+        raise ValueError(f"{function}: {name} must lie between 0 and 1, got {name}={value}.")
+    return r
 
 
 def _best(

@@ -17,6 +17,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import absmax, checked_bits, with_table
 from qlab.core import Granularity, PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 from qlab.core.spec import SMALLEST_SCALE
 
 BITS = range(2, 7)
@@ -44,7 +45,7 @@ def power_of_two(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits outside 2 … 6.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits outside 2 … 6.
 
     Notes
     -----
@@ -56,6 +57,7 @@ def power_of_two(
     [1.0, 0.5, -0.25, 0.0]
     """
     W = finite32("power_of_two", "W", W)
+    checked_granularity("power_of_two", granularity)
     b = checked_bits("power_of_two", bits, BITS)
     exponents = np.arange(2 - 2 ** (b - 1), 1)
     above = np.ldexp(1.0, exponents)

@@ -18,6 +18,7 @@ from qlab.codebooks.coded import Coded
 from qlab.codebooks.scale import block_mean, checked_bits, normal
 from qlab.core import Granularity, PerTensor, per_block, spread
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 BITS = (2,)
 RULE = 0.7
@@ -46,7 +47,7 @@ def twn(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits is not 2.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 2.
 
     Notes
     -----
@@ -59,6 +60,7 @@ def twn(
     [0.800000011920929, -0.800000011920929, 0.0, 0.0]
     """
     W = finite32("twn", "W", W)
+    checked_granularity("twn", granularity)
     b = checked_bits("twn", bits, BITS)
     delta = RULE * block_mean(np.abs, W, granularity)  # (1)
     return _coded(W, np.asarray(delta), b, granularity)
@@ -86,7 +88,7 @@ def ternary(
     Raises
     ------
     TypeError, ValueError
-        ``W`` is no finite NumPy float array, or bits is not 2.
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 2.
 
     Examples
     --------
@@ -94,6 +96,7 @@ def ternary(
     [0.6669999957084656, -0.6669999957084656, 0.6669999957084656, 0.0]
     """
     W = finite32("ternary", "W", W)
+    checked_granularity("ternary", granularity)
     b = checked_bits("ternary", bits, BITS)
     return _coded(W, per_block(_threshold, W, granularity), b, granularity)
 

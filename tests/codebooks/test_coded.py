@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from qlab.codebooks import Coded, kmeans, nearest_level
 from qlab.core import PerAxis, PerGroup, pack, unpack
-from tests.strategies import float32_arrays
+from tests.strategies import float32_arrays, unchecked
 
 LEVELS = np.array([-1.0, 0.0, 2.0], np.float32)
 CODES = np.array([[0, 2], [1, 1]])
@@ -32,6 +32,46 @@ CODES = np.array([[0, 2], [1, 1]])
 def test_what_does_not_belong_together_is_refused(wrong, sentence) -> None:
     with pytest.raises(ValueError, match=f"^Coded: .*{sentence}"):
         Coded(**{"codes": CODES, "levels": LEVELS, "bits": 2, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"codes": np.array([0.7])}, "codes must be a NumPy array of integers"),
+        ({"codes": np.array([0.0])}, "codes must be a NumPy array of integers"),
+        ({"codes": np.array([True])}, "codes must be a NumPy array of integers"),
+        ({"codes": np.array([2**32])}, "codes must lie in 0 … 2"),
+        ({"codes": np.array([-(2**32)])}, "codes must lie in 0 … 2"),
+        ({"bits": 2.5}, "bits must be an integer, got bits=2.5"),
+        ({"bits": "2"}, "bits must be an integer"),
+        ({"bits": 10**12}, "bits at most 32"),
+        ({"table": 0.5}, "table must be an integer"),
+        ({"scale_bits": -1}, "scale_bits must be at least 0"),
+        ({"granularity": "axis"}, r"granularity must be PerTensor\(\)"),
+    ],
+)
+def test_nothing_is_cut_to_an_integer(wrong, sentence) -> None:
+    with unchecked(), pytest.raises((TypeError, ValueError), match=f"^Coded: .*{sentence}"):
+        Coded(**{"codes": CODES, "levels": LEVELS, "bits": 2, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("x", "levels", "sentence"),
+    [
+        (np.array([np.nan]), LEVELS, "x must be finite, got 1 NaN"),
+        ([0.5], LEVELS, "x must be a NumPy float array"),
+        (np.array([1]), LEVELS, "x must be a NumPy float array"),
+        (LEVELS, np.array([0.0, np.nan]), "levels must be finite, got 1 NaN"),
+        (LEVELS, np.array([0.0, np.inf]), "levels must be finite"),
+        (LEVELS, [0.0, 1.0], "levels must be a NumPy float array"),
+        (LEVELS, np.array([1.0, 0.0, 2.0]), r"levels must be one row .*\(3,\), steps down: 1"),
+        (LEVELS, np.zeros(0), r"levels must be one row .*got shape \(0,\)"),
+        (LEVELS, np.zeros((1, 2)), r"levels must be one row .*got shape \(1, 2\)"),
+    ],
+)
+def test_the_nearest_of_what_is_no_row_of_numbers_is_refused(x, levels, sentence) -> None:
+    with unchecked(), pytest.raises((TypeError, ValueError), match=f"^nearest_level: {sentence}"):
+        nearest_level(x, levels)
 
 
 def test_a_record_shares_no_memory_and_cannot_be_written() -> None:

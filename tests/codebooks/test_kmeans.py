@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qlab import networks
 from qlab.codebooks import STARTS, kmeans, lloyd, lloyd_steps, partition
 from qlab.core import PerAxis
-from tests.strategies import float32_arrays
+from tests.strategies import float32_arrays, unchecked
 
 
 def squared_error(W: np.ndarray, coded) -> float:
@@ -159,6 +159,85 @@ def test_lloyds_error_never_rises() -> None:
     errors = [error for error, _ in lloyd_steps(values, counts, start)]
     assert len(errors) > 3
     assert (np.diff(errors) <= 1e-12).all()
+
+
+VALUES, COUNTS, START = np.array([0.0, 1.0, 10.0]), np.ones(3, int), np.array([0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"levels": np.array([0.0, np.nan])}, "levels must be finite, got 1 NaN"),
+        ({"values": np.array([0.0, np.nan, 1.0])}, "values must be finite, got 1 NaN"),
+        ({"values": np.array([1.0, 0.0, 10.0])}, "values must be one row of ascending numbers"),
+        ({"levels": START[::-1]}, "levels must be one row of ascending numbers"),
+        ({"levels": START[:0]}, "levels must be one row of ascending numbers"),
+        ({"levels": [0.0, 1.0]}, "levels must be a NumPy float array"),
+        ({"counts": np.ones(3)}, "counts must be a NumPy array of integers"),
+        ({"counts": np.zeros(3, int)}, "counts must be at least 1"),
+        ({"counts": np.ones(2, int)}, r"counts must be at least 1, one for each value, got .*\(2,"),
+    ],
+)
+def test_lloyd_is_given_numbers_that_it_can_end_with(wrong, sentence) -> None:
+    given = {"values": VALUES, "counts": COUNTS, "levels": START, **wrong}
+    with unchecked(), pytest.raises((TypeError, ValueError), match=f"^lloyd_steps: {sentence}"):
+        lloyd_steps(**given)  # refused when called, not at the first step
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"start": "linear"}, r"start must be a function, .*codebooks\.STARTS\['linear'\]"),
+        ({"start": None}, "start must be a function"),
+        ({"iterations": "a"}, "iterations must be an integer"),
+        ({"iterations": 1.5}, "iterations must be an integer"),
+        ({"iterations": -1}, "iterations must be at least 0"),
+        ({"seed": "a"}, "seed must be an integer"),
+        ({"seed": -1}, "seed must be at least 0"),
+        ({"start": lambda *_: np.full(4, np.nan)}, "levels must be finite"),
+    ],
+)
+def test_lloyds_own_arguments_are_checked(wrong, sentence) -> None:
+    with unchecked(), pytest.raises((TypeError, ValueError), match=f"^lloyd(_steps)?: {sentence}"):
+        lloyd(np.arange(9, dtype=np.float32), bits=2, **wrong)
+
+
+@pytest.mark.parametrize("far", [-1e25, 1e25])
+def test_an_outlier_does_not_blur_the_means_of_the_others(far) -> None:
+    near = np.random.default_rng(6).normal(5, 1, 50)
+    values, counts = np.unique(np.append(near, far), return_counts=True)
+    *_, (_, levels) = lloyd_steps(values, counts, np.sort([far, 5.0]))
+    assert np.sort([far, near.mean()]) == pytest.approx(levels, rel=1e-12)
+
+
+def test_lloyd_ends_where_rounding_moves_the_levels_in_a_circle(monkeypatch) -> None:
+    turns = itertools.cycle([1.0, -1.0])
+
+    def rounding(x, *_):  # of the mean: up and down by turns, as the last bit may go
+        return x + 1e-15 * next(turns)
+
+    monkeypatch.setattr(np, "clip", rounding)
+    steps = list(itertools.islice(lloyd_steps(VALUES, COUNTS, START), 99))
+    assert 2 <= len(steps) < 9
+
+
+def test_the_mean_of_equal_numbers_is_that_number() -> None:
+    tenth = np.array([0.1, 5.0])
+    ((_, levels),) = lloyd_steps(tenth, np.array([3, 1]), tenth)  # 3·0.1/3 is above 0.1 in floats
+    assert levels.tolist() == [0.1, 5.0]
+
+
+@given(float32_arrays(st.tuples(st.integers(1, 30))), st.integers(1, 3), st.integers(0, 99))
+@settings(max_examples=50)
+def test_lloyd_ends_with_any_numbers(x, bits, seed) -> None:
+    values, counts = np.unique(x.astype(np.float64), return_counts=True)
+    k = min(2**bits, len(values))
+    start = STARTS["random"](values, counts, k, np.random.default_rng(seed))
+    steps = list(itertools.islice(lloyd_steps(values, counts, start), 99))
+    assert len(steps) < 99
+    levels = steps[-1][1]
+    assert (np.diff(levels) >= 0).all()
+    assert values[0] <= levels[0] and levels[-1] <= values[-1]
 
 
 def test_lloyd_is_pure_and_its_seed_changes_a_random_start() -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qlab.codebooks import BITS, METHODS, Coded, fake_quantize
-from qlab.core import PerAxis, PerGroup, PerTensor, packed_bytes
+from qlab.core import MiniFloat, PerAxis, PerGroup, PerTensor, packed_bytes
+from tests.core.test_granularity import blocks_by_loop
 from tests.strategies import AWKWARD, GRANULARITIES, float32_arrays, unchecked
 
 CASES = [(name, bits) for name in METHODS for bits in sorted({min(BITS[name]), max(BITS[name])})]
@@ -36,9 +37,10 @@ def test_codes_lie_in_the_grid_and_keep_the_order_of_a_block(name, bits, W, gran
     assert x_hat.dtype == np.float32
     assert x_hat.shape == W.shape
     assert np.isfinite(x_hat).all()
-    if isinstance(granularity, PerTensor):
-        order = np.argsort(W, axis=None)
-        assert (np.diff(coded.codes.ravel()[order]) >= 0).all()
+    block = blocks_by_loop(W, granularity).ravel()  # 0 everywhere for PerTensor
+    order = np.lexsort((W.ravel(), block))  # block by block, each from its smallest number
+    within = np.diff(block[order]) == 0
+    assert (np.diff(coded.codes.ravel()[order])[within] >= 0).all()
 
 
 @pytest.mark.parametrize(("name", "bits"), PROJECTIONS)
@@ -106,6 +108,32 @@ def test_bad_input_is_one_sentence(name) -> None:
         METHODS[name]([1.0, 2.0])
     with unchecked(), pytest.raises(TypeError, match="must be a NumPy float array"):
         METHODS[name](np.array([1, 2]))
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("granularity", [None, "axis", 0, PerAxis])
+def test_what_is_no_granularity_is_refused(name, granularity) -> None:
+    with (
+        unchecked(),
+        pytest.raises(TypeError, match=rf"^{name}: granularity must be PerTensor\(\)"),
+    ):
+        METHODS[name](np.ones((2, 3), np.float32), granularity=granularity)
+
+
+@pytest.mark.parametrize("method", ["kmeans", None, 4])
+def test_a_method_by_name_is_told_where_methods_are(method) -> None:
+    with (
+        unchecked(),
+        pytest.raises(TypeError, match=r"^fake_quantize: method must be a function, g"),
+    ):
+        fake_quantize(np.ones(3, np.float32), method)
+
+
+@pytest.mark.parametrize("name", ["minifloat", "mx"])
+@pytest.mark.parametrize("format", ["E5M2", 8, 0, "", MiniFloat])
+def test_a_format_by_name_is_refused(name, format) -> None:
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: format must be a MiniFloat such"):
+        METHODS[name](np.ones((2, 3), np.float32), format=format)
 
 
 @every_case

@@ -134,10 +134,28 @@ def test_two_slopes_have_half_of_the_levels_on_each_side_of_the_breakpoint(bits)
     assert steps[half:] == pytest.approx(0.75 / (half - 1))
 
 
-@pytest.mark.parametrize("breakpoint", [0.0, 1.0, -0.5])
+@pytest.mark.parametrize("breakpoint", [0.0, 1.0, -0.5, 5.0, np.nan])
 def test_a_breakpoint_outside_is_refused(breakpoint) -> None:
     with pytest.raises(ValueError, match="breakpoint must lie between 0 and 1, got breakpoint="):
         piecewise_linear(np.ones(3), breakpoint=breakpoint)
+    with pytest.raises(ValueError, match="two_slopes: r must lie between 0 and 1, got r="):
+        two_slopes(3, breakpoint)
+
+
+def test_two_slopes_are_asked_for_in_numbers_and_need_three_bits() -> None:
+    for bits in (2, 9):  # two leave no tail: −1 and 1 would be missing
+        with pytest.raises(ValueError, match=f"two_slopes: bits must be among .*got bits={bits}"):
+            two_slopes(bits, 0.5)
+    for wrong in ("x", None):
+        with unchecked(), pytest.raises(TypeError, match="two_slopes: bits must be an integer"):
+            two_slopes(wrong, 0.5)
+        with unchecked(), pytest.raises(TypeError, match="two_slopes: r must be a number"):
+            two_slopes(3, wrong)
+    with (
+        unchecked(),
+        pytest.raises(TypeError, match="piecewise_linear: breakpoint must be a number"),
+    ):
+        piecewise_linear(np.ones(3), breakpoint="x")
 
 
 @pytest.mark.parametrize("bits", [4, 6, 8])

@@ -30,7 +30,7 @@ def test_one_turn_is_one_of_the_librarys(x, table) -> None:
     levels = np.unique(np.rint(table)).astype(np.float64)  # middles are exact
     values, counts = np.unique(x.astype(np.float64), return_counts=True)
     _, after = next(codebooks.lloyd_steps(values, counts, levels))
-    # the library subtracts prefix sums of up to 20 numbers below 100
+    # up to 20 numbers below 100 are summed in another order
     assert lloyd_step(x.astype(np.float64), levels) == pytest.approx(after, rel=1e-9, abs=1e-10)
 
 
