@@ -6,11 +6,13 @@ import re
 import numpy as np
 import pytest
 
+from qlab.course.clinic import exhibits
 from qlab.course.exercise import FEWEST_MUTANTS, Exercise
 from qlab.course.exercises import all_exercises, exercise
 from qlab.course.exercises.affine import SLACK
 from qlab.course.shown import shown
 from qlab.course.trials import FIXED, fingerprint, trials
+from tests.repository.tree import ROOT
 
 EVERY = pytest.mark.parametrize("name", all_exercises())
 AFFINE = {f"affine.{name}" for name in ("qparams", "quantize", "dequantize", "fake_quantize")}
@@ -81,3 +83,12 @@ def test_trying_it_writes_into_no_case(name: str) -> None:
 
 def test_the_slack_is_far_below_what_a_wrong_version_costs() -> None:
     assert SLACK < 1e-3  # of a step; the smallest mistake told apart is a tie: half a step
+
+
+def test_the_documents_count_exercises_wrong_versions_and_claims_as_they_are() -> None:
+    changelog, readme = ((ROOT / f"{n}.md").read_text("utf-8") for n in ("CHANGELOG", "README"))
+    words = r"(\d+) exercises, each with its known wrong versions, (\d+) in all"
+    mutants = [len(one.mutants) for one in all_exercises().values()]
+    assert re.findall(words, changelog) == [(str(len(mutants)), str(sum(mutants)))]
+    for document in (changelog, readme):
+        assert re.findall(r"(\d+) claims", document) == [str(len(exhibits()))]

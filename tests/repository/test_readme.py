@@ -103,11 +103,13 @@ def test_the_changelog_has_the_version_of_the_package() -> None:
     assert f"## [{qlab.__version__}]" in changelog
 
 
-def test_the_citation_has_the_version_and_licence_of_the_package() -> None:
+def test_the_citation_has_the_version_the_date_and_the_licence_of_the_package() -> None:
     import yaml
 
     import qlab
 
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == qlab.__version__
+    assert f"## [{qlab.__version__}] - {citation['date-released']}\n" in changelog
     assert citation["license"] == "BSD-3-Clause"
