@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import numpy as np
 import onnxruntime.quantization.calibrate as calibrate
@@ -108,8 +109,9 @@ def test_the_divergence_is_that_of_onnx_runtimes_calibrater(
     - It replaces empty bins by 0.0001 of a count and cuts Q to whole counts: counts are multiplied,
       here by FINE, so that neither is seen. The divergence itself does not change with that.
 
-    What it leaves: bins behind m·L. It gives them no Q, where here, as in the slides, they
-    belong to the last group. Of equal thresholds it takes the narrowest, here the widest.
+    What is left: a rest of bins behind m·L. ONNX Runtime counts it to the last group but gives it
+    no Q; here, as in MXNet's code, from which its own is taken, the group's share is Q there, too.
+    And of equal thresholds it takes the narrowest, here the widest is taken.
     """
     rng = np.random.default_rng(levels * m)
     i = levels * m
@@ -124,6 +126,26 @@ def test_the_divergence_is_that_of_onnx_runtimes_calibrater(
     assert ours + np.log(larger) == pytest.approx(theirs, abs=8 * 2.0**-24 * (1 + np.log(50 * i)))
     if m > 1 or beyond:
         assert theirs > 0.1
+
+
+@pytest.mark.parametrize("bits", [3, 4, 5])
+def test_divergences_are_those_of_modelopts_calibrator(bits: int) -> None:
+    """Equal at whole multiples of L; between them ModelOpt spaces its groups evenly.
+
+    Where bin i is empty and something lies beyond, its P has mass that its Q has not: infinite
+    there; here Q has a share of the last group, for P is what decides which bins are filled.
+    """
+    golden = np.load(Path(__file__).parents[1] / "golden" / "modelopt_0.47.0.npz")
+    L, bins = 2 ** (bits - 1), int(golden["bins"])
+    i = np.arange(L, bins + 1, L)
+    for x, theirs in zip(golden["X"], golden[f"divergences_{bits}"], strict=True):
+        y = np.abs(x).astype(np.float64)
+        c = np.histogram(y, bins, range=(0, y.max()))[0]
+        ours = divergences(c[None], L)[0, i - L]
+        empty = (c[i - 1] == 0) & (np.cumsum(c)[i - 1] < c.sum())
+        np.testing.assert_array_equal(np.isinf(theirs), empty)
+        # sums of at most 64 terms p·ln, each at most ln 250, in float64
+        np.testing.assert_allclose(ours[~empty], theirs[~empty], rtol=0, atol=64 * 2.0**-52 * 6)
 
 
 def test_the_divergence_is_zero_only_where_groups_are_even_and_nothing_is_cut() -> None:
