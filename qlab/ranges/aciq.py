@@ -22,6 +22,7 @@ from jaxtyping import Float, Float32
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
 from qlab.core.arrays import finite32
+from qlab.core.spec import checked_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def aciq(
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``distribution`` is neither.
+        ``x`` and ``spec`` as for ``minmax``; ``distribution`` is neither.
 
     Notes
     -----
@@ -127,6 +128,7 @@ def aciq_gauss(x: Float[np.ndarray, "..."], spec: QuantSpec) -> QParams:
 
 def _aciq(function: str, x: np.ndarray, spec: QuantSpec, distribution: object) -> QParams:
     x = finite32(function, "x", x)
+    checked_spec(function, spec)
     if not isinstance(distribution, Laplace | Gauss):
         raise TypeError(
             f"{function}: distribution must be Laplace() or Gauss(), got {distribution!r}."

@@ -20,7 +20,9 @@ import numpy as np
 from jaxtyping import Float, Float64, Int
 
 from qlab.core import QuantSpec
-from qlab.core.arrays import finite32
+from qlab.core.arguments import real
+from qlab.core.arrays import finite, finite32
+from qlab.core.spec import checked_spec
 
 _BLOCK = 16  # values between two stored prefix sums
 
@@ -97,8 +99,9 @@ class Magnitudes:
 
         Raises
         ------
-        ValueError
-            An asymmetric grid, an unsigned one for negative values, a clip that is not positive.
+        TypeError, ValueError
+            ``spec`` is no ``QuantSpec``, or asymmetric, or unsigned for negative values; a clip
+            that is not positive and finite.
         """
         places, levels = self._places(clips, spec)  # (clips, L + 2), (clips, L + 1)
         counts = np.diff(places, axis=1)
@@ -130,7 +133,7 @@ class Magnitudes:
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             As ``errors``.
 
         Examples
@@ -138,7 +141,8 @@ class Magnitudes:
         >>> Magnitudes(np.array([0.0, 0.4, -1.0, 3.0])).held(1.0, QuantSpec(bits=2))
         (array([0., 1.]), array([2, 2]))
         """
-        places, levels = self._places(np.array([float(clip)]), spec)
+        clip = real("Magnitudes", "clip", clip)
+        places, levels = self._places(np.array([clip]), spec)
         counts = np.diff(places[0])
         counts[0] += self.n - len(self.values)  # zeros
         counts[-1] += len(self.values) - places[0, -1]  # what is clipped
@@ -146,16 +150,18 @@ class Magnitudes:
 
     def beyond(self, clip: float | int) -> int:
         """Count the values whose magnitude is above a clip point."""
-        return len(self.values) - int(np.searchsorted(self.values, np.float32(clip), "right"))
+        c = np.float32(real("Magnitudes", "clip", clip))
+        return len(self.values) - int(np.searchsorted(self.values, c, "right"))
 
     def _places(self, clips: np.ndarray, spec: QuantSpec) -> tuple[np.ndarray, np.ndarray]:
         """Say where each level's values begin among the sorted, the clip's end last; the levels."""
-        if not spec.symmetric or (self.negative and not spec.signed):
+        if not checked_spec("Magnitudes", spec).symmetric or (self.negative and not spec.signed):
             raise ValueError(
                 "Magnitudes: spec must be symmetric, and signed for negative values, got "
                 f"(symmetric={spec.symmetric}, signed={spec.signed})."
             )
-        if not (np.asarray(clips) > 0).all():
+        clips = finite("Magnitudes", "clips", clips)
+        if not (clips > 0).all():
             raise ValueError("Magnitudes: every clip point must be above 0, got one that is not.")
         L = max(spec.quant_max, 1)
         s = (np.asarray(clips, np.float64) / L).astype(np.float32).astype(np.float64)[:, None]

@@ -13,8 +13,10 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
+from qlab.core.arguments import whole
 from qlab.core.arrays import finite32
-from qlab.ranges.arguments import share, whole
+from qlab.core.spec import checked_spec
+from qlab.ranges.arguments import share
 
 
 def ema(
@@ -46,8 +48,8 @@ def ema(
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``averaging_constant`` outside 0 … 1; ``batches`` no integer of
-        at least 1.
+        ``x`` and ``spec`` as for ``minmax``; ``averaging_constant`` outside 0 … 1; ``batches`` no
+        integer of at least 1.
 
     Notes
     -----
@@ -62,6 +64,7 @@ def ema(
     1.1
     """
     x = finite32("ema", "x", x)
+    checked_spec("ema", spec)
     c = share("ema", "averaging_constant", averaging_constant)
     n = whole("ema", "batches", batches)
     low = per_block(lambda rows: _average(rows, np.minimum, c, n), x, spec.granularity)  # (1)

@@ -18,8 +18,9 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
+from qlab.core.arguments import whole
 from qlab.core.arrays import finite32
-from qlab.ranges.arguments import whole
+from qlab.core.spec import checked_spec
 from qlab.ranges.bins import bin_numbers, most_bins
 
 
@@ -44,7 +45,7 @@ def histogram_mapping(x: Float[np.ndarray, "..."], spec: QuantSpec, bins: int = 
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``bins`` is no integer of at least 1.
+        ``x`` and ``spec`` as for ``minmax``; ``bins`` is no integer of at least 1.
 
     Examples
     --------
@@ -54,6 +55,7 @@ def histogram_mapping(x: Float[np.ndarray, "..."], spec: QuantSpec, bins: int = 
     8.0
     """
     x = finite32("histogram_mapping", "x", x)
+    checked_spec("histogram_mapping", spec)
     n = whole("histogram_mapping", "bins", bins)
     if spec.symmetric:
         side = np.abs(x) if spec.signed else np.maximum(x, 0)

@@ -21,8 +21,10 @@ from qlab.core import (
     fake_quantize,
     qparams_between,
 )
+from qlab.core.arguments import whole
 from qlab.core.arrays import finite32
-from qlab.ranges.arguments import whole
+from qlab.core.spec import checked_spec
+from qlab.ranges.arguments import percentage
 from qlab.ranges.observers import nothing_seen
 
 
@@ -41,7 +43,8 @@ class HistogramObserver:
     Raises
     ------
     TypeError, ValueError
-        Another granularity; ``bins`` or ``candidates`` no such integers.
+        ``spec`` is no ``QuantSpec`` or has another granularity; ``bins`` or ``candidates`` are no
+        such integers.
 
     Notes
     -----
@@ -58,7 +61,7 @@ class HistogramObserver:
 
     def __init__(self, spec: QuantSpec, bins: int = 2048, candidates: int = 100) -> None:
         name = type(self).__name__
-        if not isinstance(spec.granularity, PerTensor):
+        if not isinstance(checked_spec(name, spec).granularity, PerTensor):
             raise ValueError(
                 f"{name}: granularity must be PerTensor(), got granularity={spec.granularity}. "
                 "Use one observer for each block."
@@ -168,7 +171,7 @@ class PercentileObserver(HistogramObserver):
     Raises
     ------
     TypeError, ValueError
-        Another granularity, a percentage outside 0 … 100, ``bins`` no integer of at least 2.
+        ``spec`` or ``bins`` as for ``HistogramObserver``, ``percent`` no number in 0 … 100.
 
     Examples
     --------
@@ -181,11 +184,7 @@ class PercentileObserver(HistogramObserver):
 
     def __init__(self, spec: QuantSpec, percent: float | int = 99.9, bins: int = 2048) -> None:
         super().__init__(spec, bins)
-        if not 0 < percent <= 100:
-            raise ValueError(
-                f"PercentileObserver: percent must lie in 0 … 100, got percent={percent}."
-            )
-        self.percent = percent
+        self.percent = percentage("PercentileObserver", "percent", percent)
 
     def calculate_qparams(self) -> QParams:
         """Return the grid over the percentiles, equations 1 and 2 of ``percentile``.

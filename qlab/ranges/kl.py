@@ -23,8 +23,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from qlab.core import PerAxis, QParams, QuantSpec, per_block, qparams_between
+from qlab.core.arguments import whole
 from qlab.core.arrays import finite32
-from qlab.ranges.arguments import whole
+from qlab.core.spec import checked_spec
 from qlab.ranges.bins import bin_numbers, most_bins
 
 _TILE = 1 << 14  # bins: what is computed for them stays in the second-level cache
@@ -52,7 +53,7 @@ def kl(x: Float[np.ndarray, "..."], spec: QuantSpec, bins: int = 2048) -> QParam
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``bins`` is no integer of at least 1.
+        ``x`` and ``spec`` as for ``minmax``; ``bins`` is no integer of at least 1.
 
     Notes
     -----
@@ -68,6 +69,7 @@ def kl(x: Float[np.ndarray, "..."], spec: QuantSpec, bins: int = 2048) -> QParam
     True
     """
     x = finite32("kl", "x", x)
+    checked_spec("kl", spec)
     n = whole("kl", "bins", bins)
     if spec.symmetric:
         side = np.abs(x) if spec.signed else np.maximum(x, 0)

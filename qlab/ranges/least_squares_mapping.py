@@ -24,9 +24,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Shaped
 
 from qlab.core import PerAxis, QParams, QuantSpec, fake_quantize, per_block, qparams_between
+from qlab.core.arguments import whole
 from qlab.core.arrays import finite32
-from qlab.core.spec import SMALLEST_SCALE
-from qlab.ranges.arguments import whole
+from qlab.core.spec import SMALLEST_SCALE, checked_spec
 
 _TILE = 1 << 15  # values: 128 KiB of float32 stay in the second-level cache
 _LARGEST = float(np.finfo(np.float32).max)
@@ -56,7 +56,7 @@ def least_squares_mapping(
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``iterations`` is no integer of at least 1.
+        ``x`` and ``spec`` as for ``minmax``; ``iterations`` is no integer of at least 1.
 
     Examples
     --------
@@ -65,6 +65,7 @@ def least_squares_mapping(
     1.0667
     """
     x = finite32("least_squares_mapping", "x", x)
+    checked_spec("least_squares_mapping", spec)
     n = whole("least_squares_mapping", "iterations", iterations)
     found = per_block(lambda rows: _fit(rows, spec, n), x, spec.granularity)
     return QParams(found["scale"], found["zero_point"], spec)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
 from qlab.core.arrays import finite32
+from qlab.core.spec import checked_spec
 
 
 def minmax(x: Float[np.ndarray, "..."], spec: QuantSpec) -> QParams:
@@ -30,7 +31,8 @@ def minmax(x: Float[np.ndarray, "..."], spec: QuantSpec) -> QParams:
     Raises
     ------
     TypeError, ValueError
-        ``x`` is no NumPy float array, is not finite, or lacks the granularity's axis.
+        ``x`` is no NumPy float array, is not finite, or lacks the granularity's axis; ``spec`` is
+        no ``QuantSpec``.
 
     Examples
     --------
@@ -38,6 +40,7 @@ def minmax(x: Float[np.ndarray, "..."], spec: QuantSpec) -> QParams:
     0.009999999776482582
     """
     x = finite32("minmax", "x", x)
+    checked_spec("minmax", spec)
     low = per_block(lambda rows: rows.min(axis=1, initial=0), x, spec.granularity)  # (1)
     high = per_block(lambda rows: rows.max(axis=1, initial=0), x, spec.granularity)
     return qparams_between(low, high, spec)

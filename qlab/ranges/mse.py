@@ -10,13 +10,14 @@ fractions is that of Nagel et al. 2021, arXiv:2106.08295, section 3.1.
 """
 
 import dataclasses
-import operator
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from qlab.core import PerAxis, QParams, QuantSpec, per_block, qparams_between
+from qlab.core.arguments import whole
 from qlab.core.arrays import finite32
+from qlab.core.spec import checked_spec
 
 _TILE = 1 << 15  # values: 128 KiB of float32 stay in the second-level cache
 
@@ -41,7 +42,7 @@ def mse(x: Float[np.ndarray, "..."], spec: QuantSpec, candidates: int = 100) -> 
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``candidates`` is no integer of at least 1.
+        ``x`` and ``spec`` as for ``minmax``; ``candidates`` is no integer of at least 1.
 
     Examples
     --------
@@ -50,11 +51,8 @@ def mse(x: Float[np.ndarray, "..."], spec: QuantSpec, candidates: int = 100) -> 
     0.87
     """
     x = finite32("mse", "x", x)
-    if isinstance(candidates, bool) or not hasattr(candidates, "__index__"):
-        raise TypeError(f"mse: candidates must be an integer, got candidates={candidates!r}.")
-    n = operator.index(candidates)
-    if n < 1:
-        raise ValueError(f"mse: candidates must be at least 1, got candidates={candidates}.")
+    checked_spec("mse", spec)
+    n = whole("mse", "candidates", candidates)
     low = per_block(lambda rows: rows.min(axis=1, initial=0), x, spec.granularity)
     high = per_block(lambda rows: rows.max(axis=1, initial=0), x, spec.granularity)
     alpha = per_block(lambda rows: _best_fraction(rows, spec, n), x, spec.granularity)

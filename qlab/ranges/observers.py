@@ -16,6 +16,7 @@ from jaxtyping import Float
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
 from qlab.core.arrays import finite32
+from qlab.core.spec import checked_spec
 from qlab.ranges.arguments import share
 from qlab.ranges.ema import moved
 
@@ -43,6 +44,11 @@ class MinMaxObserver:
     spec
         Bits, sign, symmetry, granularity. Pieces must have equally many blocks.
 
+    Raises
+    ------
+    TypeError
+        ``spec`` is no ``QuantSpec``.
+
     Examples
     --------
     >>> observer = MinMaxObserver(QuantSpec(bits=8))
@@ -53,7 +59,7 @@ class MinMaxObserver:
     """
 
     def __init__(self, spec: QuantSpec) -> None:
-        self.spec = spec
+        self.spec = checked_spec(type(self).__name__, spec)
         self._ends: tuple[Compact, Compact] | None = None
 
     def observe(self, x: Float[np.ndarray, "..."]) -> None:
@@ -115,7 +121,7 @@ class EMAObserver(MinMaxObserver):
     Raises
     ------
     TypeError, ValueError
-        ``averaging_constant`` outside 0 … 1.
+        ``spec`` is no ``QuantSpec``; ``averaging_constant`` outside 0 … 1.
 
     Examples
     --------

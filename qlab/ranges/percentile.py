@@ -13,6 +13,8 @@ from jaxtyping import Float, Float32
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
 from qlab.core.arrays import finite32
+from qlab.core.spec import checked_spec
+from qlab.ranges.arguments import percentage
 
 
 def percentile(
@@ -37,7 +39,7 @@ def percentile(
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``percent`` outside 0 … 100.
+        ``x`` and ``spec`` as for ``minmax``; ``percent`` no number in 0 … 100.
 
     Examples
     --------
@@ -46,9 +48,8 @@ def percentile(
     True
     """
     x = finite32("percentile", "x", x)
-    if not 0 < percent <= 100:
-        raise ValueError(f"percentile: percent must lie in 0 … 100, got percent={percent}.")
-
+    checked_spec("percentile", spec)
+    percent = percentage("percentile", "percent", percent)
     if spec.symmetric:
         x = np.abs(x) if spec.signed else x
         high = per_block(lambda rows: _quantile(rows, percent / 100), x, spec.granularity)  # (1)

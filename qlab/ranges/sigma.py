@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from qlab.core import QParams, QuantSpec, per_block, qparams_between
+from qlab.core.arguments import positive
 from qlab.core.arrays import finite32
-from qlab.ranges.arguments import positive
+from qlab.core.spec import checked_spec
 
 
 def sigma(x: Float[np.ndarray, "..."], spec: QuantSpec, deviations: float | int = 3) -> QParams:
@@ -37,7 +38,7 @@ def sigma(x: Float[np.ndarray, "..."], spec: QuantSpec, deviations: float | int 
     Raises
     ------
     TypeError, ValueError
-        ``x`` as for ``minmax``; ``deviations`` is not positive.
+        ``x`` and ``spec`` as for ``minmax``; ``deviations`` is not positive.
 
     Examples
     --------
@@ -46,6 +47,7 @@ def sigma(x: Float[np.ndarray, "..."], spec: QuantSpec, deviations: float | int 
     4.252
     """
     x = finite32("sigma", "x", x)
+    checked_spec("sigma", spec)
     k = positive("sigma", "deviations", deviations)
     lowest = per_block(lambda rows: rows.min(axis=1, initial=np.inf), x, spec.granularity)
     highest = per_block(lambda rows: rows.max(axis=1, initial=-np.inf), x, spec.granularity)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from qlab import core, metrics, ranges
 from qlab.core import QuantSpec
 from qlab.ranges import Magnitudes
-from tests.strategies import float32_arrays
+from tests.strategies import float32_arrays, unchecked
 
 
 def by_hand(x: np.ndarray, clip: float, spec: QuantSpec) -> tuple[float, float]:
@@ -69,6 +69,16 @@ def test_what_has_no_meaning_is_refused() -> None:
     for spec in (QuantSpec(signed=False), QuantSpec(symmetric=False)):
         with pytest.raises(ValueError, match="spec must be symmetric, and signed"):
             seen.errors(np.ones(1), spec)
+    with unchecked(), pytest.raises(TypeError, match="Magnitudes: spec must be a QuantSpec"):
+        seen.errors(np.ones(1), None)
+    for clips in ([1.0], np.array(["1"])):
+        with unchecked(), pytest.raises(TypeError, match="clips must be a NumPy float array"):
+            seen.errors(clips, QuantSpec())
+    with pytest.raises(ValueError, match="clips must be finite"):
+        seen.errors(np.array([np.inf]), QuantSpec())
+    for ask in (seen.beyond, lambda clip: seen.held(clip, QuantSpec())):
+        with unchecked(), pytest.raises(TypeError, match="Magnitudes: clip must be a number"):
+            ask("x")
     with pytest.raises(ValueError, match="above 0"):
         seen.errors(np.zeros(1), QuantSpec())
 

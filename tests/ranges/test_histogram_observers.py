@@ -7,7 +7,7 @@ from torch.ao.quantization import HistogramObserver as TorchHistogram
 
 from qlab.core import PerAxis, QParams, QuantSpec, fake_quantize
 from qlab.ranges import HistogramObserver, PercentileObserver, minmax, mse, percentile
-from tests.strategies import AWKWARD, float32_arrays
+from tests.strategies import AWKWARD, float32_arrays, unchecked
 
 SPEC = QuantSpec(bits=8)
 AFFINE = QuantSpec(bits=4, signed=False, symmetric=False)
@@ -123,5 +123,10 @@ def test_rows_and_bad_numbers_are_refused(observer) -> None:
         observer(SPEC, bins=1)
     with pytest.raises(ValueError, match="candidates must be at least 1"):
         HistogramObserver(SPEC, candidates=0)
-    with pytest.raises(ValueError, match="percent must lie in 0 … 100, got percent=0"):
+    with pytest.raises(ValueError, match="percent must lie in 0 … 100, above 0, got percent=0"):
         PercentileObserver(SPEC, percent=0)
+    with (
+        unchecked(),
+        pytest.raises(TypeError, match="PercentileObserver: percent must be a number"),
+    ):
+        PercentileObserver(SPEC, percent="9")

@@ -6,7 +6,17 @@ from hypothesis import given, settings
 from numpy.testing import assert_array_equal
 
 from qlab.core import PerAxis, QuantSpec, dequantize, fake_quantize, quantize
-from qlab.ranges import METHODS, aciq, ema, histogram_mapping, kl, least_squares_mapping, mse, sigma
+from qlab.ranges import (
+    METHODS,
+    aciq,
+    ema,
+    histogram_mapping,
+    kl,
+    least_squares_mapping,
+    mse,
+    percentile,
+    sigma,
+)
 from tests.strategies import SPECS, float32_arrays, unchecked
 
 
@@ -67,7 +77,29 @@ def test_the_order_of_the_values_does_not_matter(name: str) -> None:
     assert one.zero_point == other.zero_point
 
 
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("spec", [None, 8, "int8", QuantSpec])
+def test_what_is_no_spec_is_refused(name, spec) -> None:
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: spec must be a QuantSpec, got "):
+        METHODS[name](np.ones(3, np.float32), spec)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_masked_array_is_refused(name: str) -> None:
+    x = np.ma.masked_greater(np.arange(4, dtype=np.float32), 2)
+    with (
+        unchecked(),
+        pytest.raises(TypeError, match=rf"^{name}: x .* a masked array\. Use x\.comp"),
+    ):
+        METHODS[name](x, QuantSpec())
+
+
 WRONG = [
+    (percentile, {"percent": "9"}, "percent must be a number"),
+    (percentile, {"percent": None}, "percent must be a number"),
+    (percentile, {"percent": np.array([1.0, 2.0])}, "percent must be a number"),
+    (percentile, {"percent": True}, "percent must be a number"),
+    (mse, {"candidates": "9"}, "candidates must be an integer"),
     (ema, {"averaging_constant": 0.0}, "averaging_constant must lie in 0 … 1"),
     (ema, {"averaging_constant": float("nan")}, "averaging_constant must lie in 0 … 1"),
     (ema, {"averaging_constant": "x"}, "averaging_constant must be a number"),

@@ -102,3 +102,11 @@ def test_torchs_observers_agree(ours, theirs, symmetric: bool) -> None:
 def test_an_averaging_constant_outside_0_to_1_is_refused(c: float) -> None:
     with pytest.raises(ValueError, match="EMAObserver: averaging_constant must lie in 0 … 1"):
         EMAObserver(AFFINE, c)
+
+
+@pytest.mark.parametrize("name", OBSERVERS)
+@pytest.mark.parametrize("spec", [None, 8, QuantSpec])
+def test_what_is_no_spec_is_refused_at_once(name, spec) -> None:
+    kind = OBSERVERS[name]
+    with unchecked(), pytest.raises(TypeError, match=f"^{kind.__name__}: spec must be a QuantSpec"):
+        kind(spec)

@@ -59,5 +59,5 @@ def test_golden_one_outlier_of_1001_is_cut() -> None:
 
 @pytest.mark.parametrize("percent", [0, -1, 100.1, float("nan")])
 def test_a_percentage_outside_0_to_100_is_refused(percent: float) -> None:
-    with pytest.raises(ValueError, match="percent must lie in 0 … 100, got percent="):
+    with pytest.raises(ValueError, match="percent must lie in 0 … 100, above 0, got percent="):
         percentile(np.ones(3), SPEC, percent)

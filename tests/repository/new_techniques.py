@@ -8,10 +8,12 @@ import numpy as np
 from qlab.codebooks.scale import absmax, checked_bits, with_table
 from qlab.core import PerTensor
 from qlab.core.arrays import finite32
+from qlab.core.granularity import checked_granularity
 
 
 def mid_rise(W, *, bits=4, granularity=PerTensor()):
     W = finite32("mid_rise", "W", W)
+    checked_granularity("mid_rise", granularity)
     b = checked_bits("mid_rise", bits, range(1, 9))
     return with_table(W, np.linspace(-1, 1, 2**b), absmax(W, granularity), b, granularity)
 '''
