@@ -1,4 +1,4 @@
-"""Grids that are not even, and those that need a table: every method is f(W, …) -> Coded.
+"""Grids other than the affine one, with a table or without: every method is f(W, …) -> Coded.
 
 >>> import numpy as np
 >>> W = np.random.default_rng(0).normal(size=(8, 64)).astype(np.float32)
@@ -20,12 +20,13 @@ from qlab.codebooks.apot import apot, apot_levels
 from qlab.codebooks.binary import bnn, xnor
 from qlab.codebooks.coded import Coded, nearest_level
 from qlab.codebooks.dorefa import dorefa
+from qlab.codebooks.fixed_point import fixed_point
 from qlab.codebooks.identity import identity
 from qlab.codebooks.kmeans import kmeans
 from qlab.codebooks.learned import learned
 from qlab.codebooks.lloyd import STARTS, lloyd, lloyd_steps
 from qlab.codebooks.minifloat import E2M3, E3M2, e5m2, minifloat
-from qlab.codebooks.mx import mx
+from qlab.codebooks.mx import mx, mxfp6_e3m2, mxfp8_e5m2
 from qlab.codebooks.nf4 import nf4, normal_levels
 from qlab.codebooks.piecewise_linear import piecewise_linear, two_slopes
 from qlab.codebooks.power_of_two import power_of_two
@@ -40,12 +41,15 @@ METHODS: dict[str, Method] = {
     "lloyd": lloyd,
     "learned": learned,
     "nf4": nf4,
+    "fixed_point": fixed_point,
     "power_of_two": power_of_two,
     "apot": apot,
     "piecewise_linear": piecewise_linear,
     "minifloat": minifloat,
     "e5m2": e5m2,
     "mx": mx,
+    "mxfp6_e3m2": mxfp6_e3m2,
+    "mxfp8_e5m2": mxfp8_e5m2,
     "dorefa": dorefa,
     "twn": twn,
     "ternary": ternary,
@@ -59,12 +63,15 @@ BITS: defaultdict[str, tuple[int, ...]] = defaultdict(
     {
         "identity": (32,),
         "nf4": tuple(range(2, 9)),
+        "fixed_point": tuple(range(2, 9)),
         "power_of_two": tuple(range(2, 7)),
         "apot": tuple(range(2, 9)),
         "piecewise_linear": tuple(range(3, 9)),
         "minifloat": (4, 6, 8),
         "e5m2": (8,),
         "mx": (4, 6, 8),
+        "mxfp6_e3m2": (6,),
+        "mxfp8_e5m2": (8,),
         "twn": (2,),
         "ternary": (2,),
         "bnn": (1,),
@@ -120,6 +127,7 @@ __all__ = [
     "dorefa",
     "e5m2",
     "fake_quantize",
+    "fixed_point",
     "identity",
     "kmeans",
     "learned",
@@ -127,6 +135,8 @@ __all__ = [
     "lloyd_steps",
     "minifloat",
     "mx",
+    "mxfp6_e3m2",
+    "mxfp8_e5m2",
     "nearest_level",
     "nf4",
     "normal_levels",

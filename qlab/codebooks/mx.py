@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float
 
 from qlab.codebooks.coded import Coded
-from qlab.codebooks.minifloat import format_of, positions
-from qlab.codebooks.scale import in_scales
-from qlab.core import Granularity, MiniFloat, PerGroup, levels, per_block
+from qlab.codebooks.minifloat import E3M2, format_of, positions
+from qlab.codebooks.scale import checked_bits, in_scales
+from qlab.core import E5M2, Granularity, MiniFloat, PerGroup, levels, per_block
 from qlab.core.arrays import finite32
 from qlab.core.granularity import checked_granularity
 
@@ -76,3 +76,74 @@ def mx(
         scale_bits=8,
         table=0,
     )
+
+
+def mxfp6_e3m2(
+    W: Float[np.ndarray, "..."], *, bits: int = 6, granularity: Granularity = PerGroup(32)
+) -> Coded:
+    """Code weights as MXFP6 with three bits of exponent, equations 1 and 2.
+
+    Parameters
+    ----------
+    W
+        Finite.
+    bits
+        6.
+    granularity
+        Which elements share a scale; the standard's blocks are 32 neighbours.
+
+    Returns
+    -------
+    coded
+        63 levels to ±28, scales powers of two of 8 bits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 6.
+
+    Examples
+    --------
+    >>> coded = mxfp6_e3m2(np.array([[31.0, 1.1, -0.3]]))
+    >>> coded.dequantize().tolist()  # 31 saturates
+    [[28.0, 1.0, -0.3125]]
+    """
+    W = finite32("mxfp6_e3m2", "W", W)
+    checked_granularity("mxfp6_e3m2", granularity)
+    checked_bits("mxfp6_e3m2", bits, (6,))
+    return mx(W, granularity=granularity, format=E3M2)
+
+
+def mxfp8_e5m2(
+    W: Float[np.ndarray, "..."], *, bits: int = 8, granularity: Granularity = PerGroup(32)
+) -> Coded:
+    """Code weights as MXFP8 with five bits of exponent, equations 1 and 2.
+
+    Parameters
+    ----------
+    W
+        Finite.
+    bits
+        8.
+    granularity
+        Which elements share a scale; the standard's blocks are 32 neighbours.
+
+    Returns
+    -------
+    coded
+        247 levels to ±57344, scales powers of two of 8 bits.
+
+    Raises
+    ------
+    TypeError, ValueError
+        ``W`` is no finite NumPy float array, ``granularity`` none, or bits is not 8.
+
+    Examples
+    --------
+    >>> mxfp8_e5m2(np.array([[1.0, 0.3, -0.1]])).dequantize().tolist()
+    [[1.0, 0.3125, -0.09375]]
+    """
+    W = finite32("mxfp8_e5m2", "W", W)
+    checked_granularity("mxfp8_e5m2", granularity)
+    checked_bits("mxfp8_e5m2", bits, (8,))
+    return mx(W, granularity=granularity, format=E5M2)

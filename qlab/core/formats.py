@@ -44,7 +44,8 @@ class FixedPoint:
     Notes
     -----
     The range follows from the format, −2^m … 2^m − 2^(−n): nothing about the data is chosen but
-    where the point stands. Some makers count the sign into m.
+    where the point stands; ``qlab.codebooks.fixed_point`` chooses it for every block. Some makers
+    count the sign into m.
 
     Examples
     --------

@@ -25,6 +25,7 @@ TABLES = {
     "kmeans": "Table by k-means, exact",
     "lloyd": "Table by Lloyd's k-means",
     "nf4": "NormalFloat (NF4)",
+    "fixed_point": "Fixed point, n by the weights",
     "power_of_two": "Powers of two",
     "apot": "Sums of powers of two, APoT",
     "piecewise_linear": "Two slopes, fine and coarse",
@@ -35,6 +36,8 @@ TABLES = {
     "mxfp4": "MXFP4: E2M1, blocks of 32",
     "mxfp6": "MXFP6: E2M3, blocks of 32",
     "mxfp8": "MXFP8: E4M3, blocks of 32",
+    "mxfp6_e3m2": "MXFP6: E3M2, blocks of 32",
+    "mxfp8_e5m2": "MXFP8: E5M2, blocks of 32",
 }
 NAMED_OTHERWISE = {"minifloat", "e5m2", "mx", "xnor"}  # above, by their formats
 LEFT_OUT = {"identity", "learned", "dorefa"}  # no grid of its own, a k-means start, a bent range
@@ -49,7 +52,7 @@ ANY_BITS = {  # formats that have several numbers of bits
     for name in TABLES.keys() & codebooks.METHODS.keys()
     if len(set(TABLE_BITS) & set(codebooks.BITS[name])) > 1
 }
-ANY_BLOCK = {"nf4", "power_of_two", "apot", "ternary", "twn", "binary", *OTHERS}
+ANY_BLOCK = {"nf4", "fixed_point", "power_of_two", "apot", "ternary", "twn", "binary", *OTHERS}
 BLOCKS: dict[str, Granularity] = {
     "layer": core.PerTensor(),
     "row": core.PerAxis(0),

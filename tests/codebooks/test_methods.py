@@ -13,6 +13,7 @@ from tests.strategies import AWKWARD, GRANULARITIES, float32_arrays, unchecked
 CASES = [(name, bits) for name in METHODS for bits in sorted({min(BITS[name]), max(BITS[name])})]
 PROJECTIONS = [case for case in CASES if case != ("dorefa", 8)]  # a tanh bends what it wrote
 BLOCKWISE = [case for case in CASES if case[0] != "piecewise_linear"]  # one breakpoint for all
+POWERS_OF_TWO = {"mx", "mxfp6_e3m2", "mxfp8_e5m2", "fixed_point", "power_of_two"}  # as scales
 every_case = pytest.mark.parametrize(("name", "bits"), CASES)
 
 
@@ -83,7 +84,7 @@ def test_bytes_count_codes_scales_and_table(name) -> None:
     size = coded.bytes
     assert size.codes == packed_bytes(160, bits)
     scales = 0 if coded.scale is None else coded.scale.size
-    assert size.scales == packed_bytes(scales, 8 if name in ("mx", "power_of_two") else 32)
+    assert size.scales == packed_bytes(scales, 8 if name in POWERS_OF_TWO else 32)
     tables = {"kmeans": 4, "lloyd": 4, "learned": 4}  # one of each row
     expected = {name: 4 * rows * 2**bits for name, rows in tables.items()}
     assert size.levels == {**expected, "piecewise_linear": 4}.get(name, 0)

@@ -16,6 +16,8 @@ from qlab.codebooks import (
     learned,
     minifloat,
     mx,
+    mxfp6_e3m2,
+    mxfp8_e5m2,
     nf4,
     normal_levels,
     piecewise_linear,
@@ -178,11 +180,17 @@ def test_the_two_other_formats_are_those_of_ml_dtypes() -> None:
     assert e5m2(y).bits == 8
 
 
-@pytest.mark.parametrize("bits", [4, 6, 8])
-def test_mx_is_a_floor_scale_and_a_saturating_cast_in_blocks_of_32(bits) -> None:
+MX = {kind: (mx, bits) for bits, kind in ML_DTYPES.items()}
+MX |= {"float6_e3m2fn": (mxfp6_e3m2, 6), "float8_e5m2": (mxfp8_e5m2, 8)}
+
+
+@pytest.mark.parametrize("name", MX)
+def test_mx_is_a_floor_scale_and_a_saturating_cast_in_blocks_of_32(name) -> None:
     W = normal(4, 64, seed=4) * np.float32(37)
-    coded = mx(W, bits=bits)
-    kind = np.dtype(getattr(ml_dtypes, ML_DTYPES[bits]))
+    method, bits = MX[name]
+    coded = method(W, bits=bits)
+    assert coded.bits == bits
+    kind = np.dtype(getattr(ml_dtypes, name))
     largest = float(ml_dtypes.finfo(kind).max)
     for row, group in itertools.product(range(4), range(2)):
         block = W[row, 32 * group : 32 * group + 32]

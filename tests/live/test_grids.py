@@ -88,7 +88,7 @@ def coded_by_library(s):
             return clustered(s.layer, "kmeans", b)
         case "lloyd":
             return clustered(s.layer, s.start, b)
-        case "nf4" | "power_of_two" | "apot":
+        case "nf4" | "fixed_point" | "power_of_two" | "apot":
             return codebooks.METHODS[s.format](W, bits=b, granularity=blocks)
         case "piecewise_linear":
             return codebooks.piecewise_linear(W, bits=b)
@@ -98,6 +98,10 @@ def coded_by_library(s):
             return codebooks.xnor(W, granularity=blocks)
         case "bnn":
             return codebooks.bnn(W)
+        case "mxfp6_e3m2":
+            return codebooks.mx(W, format=codebooks.E3M2)
+        case "mxfp8_e5m2":
+            return codebooks.mx(W, format=core.E5M2)
     return codebooks.mx(W, bits=int(s.format[-1]))
 
 
