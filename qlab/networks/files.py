@@ -77,7 +77,7 @@ def save(network: Network, path: Path | str) -> Path:
             "layers": layers,
         }
     )
-    return write_whole(Path(path), safetensors.numpy.save(arrays, {"qlab": text}))
+    return write_whole(Path(path), file_bytes(arrays, {"qlab": text}))
 
 
 def read(path: Path | str) -> Network:
@@ -117,6 +117,16 @@ def read(path: Path | str) -> Network:
             f"read: file must hold a network that qlab saved, got a damaged or foreign one "
             f"(file={path.name!r}): {reason.rstrip('.')}. Save it again, or take the original."
         ) from error
+
+
+def file_bytes(arrays: Arrays, about: dict[str, str]) -> bytes:
+    """Return a safetensors file of these arrays, whatever order they lie in.
+
+    The library writes the memory behind an array as it lies there: a transposed one, or every
+    second element of one, would come back as another array.
+    """
+    in_order = {name: np.asarray(a, order="C") for name, a in arrays.items()}
+    return safetensors.numpy.save(in_order, about)
 
 
 def write_whole(path: Path, data: bytes) -> Path:
@@ -166,7 +176,7 @@ def _describe(layer: Layer) -> tuple[dict[str, Any], Arrays]:
         case DynamicQuantize(spec=spec):
             more = {"bits": spec.bits, "signed": spec.signed, "symmetric": spec.symmetric}
             rows = isinstance(spec.granularity, core.PerAxis)
-            return entry | more | {"rows": rows, "method": _method_name(layer)}, {}
+            return entry | more | {"rows": rows, "method": method_name("save", layer)}, {}
     raise TypeError(f"save: layer must be one of qlab.networks, got {type(layer).__name__}.")
 
 
@@ -236,13 +246,20 @@ def _spec(
     )
 
 
-def _method_name(layer: DynamicQuantize) -> str:
+def method_name(function: str, layer: DynamicQuantize) -> str:
+    """Return the name in `qlab.ranges.METHODS` of how a layer finds its ranges.
+
+    Raises
+    ------
+    TypeError
+        If the method is another one: a file could not name it.
+    """
     for name, method in ranges.METHODS.items():
         if method is layer.method:
             return name
     raise TypeError(
-        "save: the range method of a DynamicQuantize layer must be one of qlab.ranges.METHODS, "
-        f"got another (name={layer.name!r})."
+        f"{function}: the range method of a DynamicQuantize layer must be one of "
+        f"qlab.ranges.METHODS, got another (name={layer.name!r})."
     )
 
 

@@ -4,10 +4,13 @@
     NAME.codes        uint8, ⌈n·b/8⌉: `core.pack`             quantized layers
     NAME.scale        float32, one a block                    quantized layers
     NAME.zero_point   uint8, packed at b bits                 asymmetric ones
+    NAME.offset       float32, one a block                    repaired by HQQ
+    NAME.input_scale  float32, one an input                   repaired by SmoothQuant or AWQ
     NAME.weight       float32                                 layers left in floats
     NAME.bias         float32
 
-Weights of a codebook, `code_weights`, have a table beside their codes: see `packed_table`.
+Weights of a codebook, `code_weights`, have a table beside their codes: see `packed_table`; what a
+repair leaves beside them is in `packed_repair`.
 
 It is a safetensors file; bits, sign, granularity, shapes and the architecture stand as JSON in its
 header, and so do the grids of activations: a few numbers. `packed_header_bytes` tells how long
@@ -20,27 +23,33 @@ Source: https://github.com/huggingface/safetensors, "Format".
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 from jaxtyping import Shaped
 from safetensors import SafetensorError
 
 from qlab import core
 from qlab.core import Granularity, PerAxis, PerGroup, PerTensor, QuantSpec
+from qlab.networks.arguments import told
 from qlab.networks.coding import CodedNetwork
-from qlab.networks.files import write_whole
+from qlab.networks.dynamic import DynamicQuantize
+from qlab.networks.files import file_bytes, method_name, write_whole
 from qlab.networks.layers import Conv2d, FakeQuantize, Flatten, Layer, Linear, MaxPool2d, ReLU
 from qlab.networks.packed_reading import (
     KEY,
     MOST_HEADER,
+    MOST_LAYERS,
     VERSION,
+    checked_name,
     on_grid,
     padded_less_than_kernel,
     parsed,
+    scales_fit,
 )
+from qlab.networks.packed_repair import described_repair
 from qlab.networks.packed_table import described_table
 from qlab.networks.quantization import Quantized
 
@@ -54,8 +63,8 @@ def save_packed(small: Quantized | CodedNetwork, path: Path | str) -> Path:
     Parameters
     ----------
     small
-        From `quantize_weights`, with the codes of a repair, or from `code_weights`; layers without
-        codes stay float32. Its network may hold `FakeQuantize` layers.
+        From `quantize_weights`, `repair` or `code_weights`; layers without codes stay float32. Its
+        network may hold `FakeQuantize` and `DynamicQuantize` layers.
     path
         Usually ``NAME.packed``; a file that is there is replaced at the end.
 
@@ -66,16 +75,18 @@ def save_packed(small: Quantized | CodedNetwork, path: Path | str) -> Path:
 
     Raises
     ------
+    TypeError
+        If `small` is another thing, or holds a layer that a file cannot describe.
     ValueError
         If codes and network do not go together, a code is not one of its grid or has more than
-        16 bits, or a convolution is padded by its kernel's side or more.
+        16 bits, a convolution is padded by its kernel's side or more, or the network has more than
+        1,000 layers or a name of more than 200 characters.
     OSError
         If the file can't be written; what was there before is still there.
 
     Examples
     --------
     >>> import tempfile
-    >>> from qlab import metrics
     >>> from qlab.networks import build, quantize_weights
     >>> small = quantize_weights(build("student_30", np.random.default_rng(0)), QuantSpec(bits=4))
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -83,23 +94,14 @@ def save_packed(small: Quantized | CodedNetwork, path: Path | str) -> Path:
     ...     back = read_packed(path)
     ...     path.stat().st_size - packed_header_bytes(path)
     12652
-    >>> metrics.bytes_packed(small.network, small.qparams).total
+    >>> small.bytes.total
     12652
     >>> all(np.array_equal(back.codes[name], q) for name, q in small.codes.items())
     True
     """
+    _check(small)
     arrays: Arrays = {}
     layers = []
-    if isinstance(small, Quantized):
-        unpaired = small.codes.keys() ^ small.qparams.keys()
-        coded = small.codes.keys()
-    else:
-        unpaired, coded = set(), small.coded.keys()
-    if strange := unpaired | coded - small.network.weights.keys():
-        raise ValueError(
-            "save_packed: codes and qparams must be of the same layers of the network, got "
-            f"{min(strange)!r} in one alone."
-        )
     for layer in small.network.layers:
         entry, held = _described(layer, small)
         layers.append(entry)
@@ -107,13 +109,18 @@ def save_packed(small: Quantized | CodedNetwork, path: Path | str) -> Path:
     text = json.dumps(
         {
             "version": VERSION,
-            "name": small.network.name,
+            "name": checked_name(small.network.name),
             "input_shape": small.network.input_shape,
             "layers": layers,
         },
         separators=(",", ":"),
     )
-    return write_whole(Path(path), safetensors.numpy.save(arrays, {KEY: text}))
+    data = file_bytes(arrays, {KEY: text})
+    if (header := int.from_bytes(data[:8], "little")) > MOST_HEADER:
+        raise ValueError(
+            f"save_packed: header must have at most {MOST_HEADER} bytes, got {header}."
+        )
+    return write_whole(Path(path), data)
 
 
 def read_packed(path: Path | str) -> Quantized | CodedNetwork:
@@ -127,7 +134,8 @@ def read_packed(path: Path | str) -> Quantized | CodedNetwork:
     Returns
     -------
     Quantized or CodedNetwork
-        The codes and parameters of `save_packed`, bit for bit, and the network that they make.
+        The codes and parameters of `save_packed`, bit for bit, and the network that they make. Of
+        repairs those stay in ``repaired`` that leave more than codes, scales and zero points.
 
     Raises
     ------
@@ -156,13 +164,13 @@ def read_packed(path: Path | str) -> Quantized | CodedNetwork:
             reason = f"it lacks {reason}"
         raise ValueError(
             "read_packed: file must be one that qlab packed, got a damaged or foreign one "
-            f"(file={path.name!r}): {reason[:300].rstrip('.')}. "
+            f"(file={path.name!r}): {reason[:300].rstrip('.?')}. "
             "Save it again, or take the original."
         ) from error
 
 
 def packed_header_bytes(path: Path | str) -> int:
-    """Return what a packed file holds beside the bytes that `metrics.bytes_packed` counts.
+    """Return what a packed file holds beside the bytes that ``small.bytes`` counts.
 
     Parameters
     ----------
@@ -178,35 +186,35 @@ def packed_header_bytes(path: Path | str) -> int:
         return 8 + int.from_bytes(file.read(8), "little")
 
 
+def _check(small: object) -> None:
+    """Refuse what is no quantized network, and codes of other layers than the network's."""
+    if not isinstance(small, Quantized | CodedNetwork):
+        raise TypeError(
+            f"save_packed: small must be a Quantized or a CodedNetwork, got {told(small)}. "
+            "qlab.networks.quantize_weights makes one; qlab.networks.save keeps floats."
+        )
+    unpaired, coded = set[str](), set[str]()
+    if isinstance(small, Quantized):
+        unpaired = small.codes.keys() ^ small.qparams.keys()
+        coded = small.codes.keys() | small.repaired.keys()
+    else:
+        coded |= small.coded.keys()
+    if strange := unpaired | coded - small.network.weights.keys():
+        raise ValueError(
+            "save_packed: codes and qparams must be of the same layers of the network, got "
+            f"{min(strange)!r} in one alone."
+        )
+    if (count := len(small.network.layers)) > MOST_LAYERS:
+        raise ValueError(f"save_packed: layers must be at most {MOST_LAYERS}, got {count}.")
+
+
 def _described(layer: Layer, small: Quantized | CodedNetwork) -> tuple[dict[str, Any], Arrays]:
     """Return a layer as JSON and arrays."""
-    entry: dict[str, Any] = {"kind": type(layer).__name__, "name": layer.name}
+    entry: dict[str, Any] = {"kind": type(layer).__name__, "name": checked_name(layer.name)}
     match layer:
         case Linear() | Conv2d():
-            if isinstance(layer, Conv2d):
-                padded_less_than_kernel(layer.name, layer.padding, layer.weight.shape)
-                entry |= {"stride": layer.stride, "padding": layer.padding}
-            arrays: Arrays = {"bias": layer.bias}
-            if isinstance(small, CodedNetwork):
-                if layer.name not in small.coded:
-                    return entry, arrays | {"weight": layer.weight}
-                coded = small.coded[layer.name]
-                _of_shape(layer, coded.codes)
-                text, more = described_table(layer.name, coded)
-                text["granularity"] = _granularity_entry(coded.granularity)
-                return entry | {"shape": coded.codes.shape, "codebook": text}, arrays | more
-            if layer.name not in small.codes:
-                return entry, arrays | {"weight": layer.weight}
-            qparams, codes = small.qparams[layer.name], small.codes[layer.name]
-            _of_shape(layer, codes)
-            on_grid(layer.name, codes, qparams.spec)
-            spec = qparams.spec
-            entry |= {"shape": codes.shape, "spec": _spec_entry(spec)}
-            arrays["codes"] = core.pack(codes, spec.bits, spec.signed)
-            arrays["scale"] = qparams.scale
-            if not spec.symmetric:
-                arrays["zero_point"] = core.pack(qparams.zero_point, spec.bits, spec.signed)
-            return entry, arrays
+            more, arrays = _weighted(layer, small)
+            return entry | more, arrays
         case MaxPool2d():
             return entry | {"size": layer.size}, {}
         case ReLU() | Flatten():
@@ -215,7 +223,45 @@ def _described(layer: Layer, small: Quantized | CodedNetwork) -> tuple[dict[str,
             # the repr of a float32 as a float64 is exact
             numbers = {"scale": float(grid.scale), "zero_point": int(grid.zero_point)}
             return entry | {"spec": _spec_entry(grid.spec)} | numbers, {}
-    raise ValueError(f"save_packed: layer must be one of qlab.networks, got {entry['kind']}.")
+        case DynamicQuantize(spec=spec):
+            method = method_name("save_packed", layer)
+            return entry | {"spec": _spec_entry(spec), "method": method}, {}
+    raise TypeError(
+        "save_packed: each layer must be one of Linear, Conv2d, ReLU, MaxPool2d, Flatten, "
+        f"FakeQuantize and DynamicQuantize, got {entry['kind']} (name={layer.name!r})."
+    )
+
+
+def _weighted(
+    layer: Linear | Conv2d, small: Quantized | CodedNetwork
+) -> tuple[dict[str, Any], Arrays]:
+    """Return weights, coded or not, and biases."""
+    entry: dict[str, Any] = {}
+    if isinstance(layer, Conv2d):
+        padded_less_than_kernel(layer.name, layer.padding, layer.weight.shape)
+        entry |= {"stride": layer.stride, "padding": layer.padding}
+    arrays: Arrays = {"bias": layer.bias}
+    if isinstance(small, CodedNetwork):
+        if layer.name not in small.coded:
+            return entry, arrays | {"weight": layer.weight}
+        coded = small.coded[layer.name]
+        text, more = described_table(layer.name, coded)
+        _of_these_weights(layer, coded.codes, coded.dequantize)
+        text["granularity"] = _granularity_entry(coded.granularity)
+        return entry | {"shape": coded.codes.shape, "codebook": text}, arrays | more
+    if layer.name not in small.codes:
+        return entry, arrays | {"weight": layer.weight}
+    qparams, codes = small.qparams[layer.name], small.codes[layer.name]
+    spec = qparams.spec
+    on_grid(layer.name, codes, spec)
+    scales_fit(layer.name, qparams.scale.shape, spec.granularity, codes.shape)
+    _of_these_weights(layer, codes, lambda: small.dequantize(layer.name))
+    entry |= {"shape": codes.shape, "spec": _spec_entry(spec)}
+    arrays["codes"] = core.pack(codes, spec.bits, spec.signed)
+    arrays["scale"] = qparams.scale
+    if not spec.symmetric:
+        arrays["zero_point"] = core.pack(qparams.zero_point, spec.bits, spec.signed)
+    return entry, arrays | described_repair(small.repaired.get(layer.name))
 
 
 def _spec_entry(spec: QuantSpec) -> dict[str, Any]:
@@ -237,10 +283,19 @@ def _granularity_entry(granularity: Granularity) -> list[Any]:
             return ["PerGroup", size]
 
 
-def _of_shape(layer: Linear | Conv2d, codes: Shaped[np.ndarray, "..."]) -> None:
-    """Refuse codes of other weights."""
+def _of_these_weights(
+    layer: Linear | Conv2d,
+    codes: Shaped[np.ndarray, "..."],
+    meant: Callable[[], Shaped[np.ndarray, "..."]],
+) -> None:
+    """Refuse codes of other weights: what is read back must be the network that was saved."""
     if codes.shape != layer.weight.shape:
         raise ValueError(
             f"save_packed: codes must have the shape of the weights, got {codes.shape} and "
             f"{layer.weight.shape} (name={layer.name!r})."
+        )
+    if not np.array_equal(meant(), layer.weight):
+        raise ValueError(
+            "save_packed: weights must be what their codes mean, got others "
+            f"(name={layer.name!r}). Quantize the network as it is now."
         )

@@ -1,8 +1,8 @@
 """What a packed file holds of weights that mean levels of a table.
 
     NAME.codes     uint8, ⌈n·b/8⌉: positions in the table, `core.pack`
-    NAME.levels    float32, (k,) or (blocks, k); a table that the format fixes, such as NF4's,
-                   stands in the header instead and takes no bytes of the arrays
+    NAME.levels    float32, (k,) or (blocks, k); of two slopes (1,), their breakpoint; a table that
+                   the format fixes, such as NF4's, stands in the header and takes no bytes here
     NAME.scale     float32, one a block, or uint8: 2^(e − 127), E8M0 of the MX formats         (1)
 
 Source of (1): OCP Microscaling Formats (MX) 1.0, section 5.4.1.
@@ -16,6 +16,8 @@ from jaxtyping import Float32, Int32, Shaped, UInt8
 
 from qlab import core
 from qlab.codebooks import Coded
+from qlab.codebooks.piecewise_linear import BITS as SLOPE_BITS
+from qlab.codebooks.piecewise_linear import breakpoint_of, two_slopes
 from qlab.core import Granularity
 
 MOST_BITS = 16
@@ -35,7 +37,9 @@ def described_table(name: str, coded: Coded) -> tuple[dict[str, Any], Arrays]:
         )
     entry: dict[str, Any] = {"bits": coded.bits, "table": coded.table}
     arrays: Arrays = {"codes": core.pack(coded.codes, coded.bits, signed=False)}
-    if coded.table is None or coded.levels.ndim > 1 or coded.levels.size > MOST_IN_HEADER:
+    if coded.table == 1:
+        arrays["levels"] = _breakpoint(name, coded)
+    elif coded.table is None or coded.levels.ndim > 1 or coded.levels.size > MOST_IN_HEADER:
         arrays["levels"] = coded.levels
     else:  # the repr of a float32 as a float64 is exact
         entry["levels"] = [float(level) for level in coded.levels]
@@ -64,6 +68,8 @@ def parsed_table(
         levels = np.array(held, np.float64).astype(np.float32)
     else:
         levels = take("levels", np.float32)
+        if table == 1:
+            levels = _slopes(name, bits, levels)
     if "scale_bits" in entry:
         scale_bits = entry.pop("scale_bits")
         if type(scale_bits) is not int or scale_bits not in (8, 32):
@@ -78,6 +84,27 @@ def parsed_table(
         scale_bits=scale_bits,
         table=table,
     )
+
+
+def _breakpoint(name: str, coded: Coded) -> Float32[np.ndarray, " 1"]:
+    """Return the one number that a table of two slopes follows from."""
+    if coded.bits in SLOPE_BITS and coded.levels.shape == (2**coded.bits - 1,):
+        r = breakpoint_of(coded.levels)
+        if 0 < r < 1 and np.array_equal(coded.levels, _slopes(name, coded.bits, np.array([r]))):
+            return np.array([r])
+    raise ValueError(
+        f"save_packed: a table that follows from one number must be two slopes (name={name!r}). "
+        "With table=None all of it is stored."
+    )
+
+
+def _slopes(
+    name: str, bits: int, held: Float32[np.ndarray, "..."]
+) -> Float32[np.ndarray, " levels"]:
+    """Return the levels of a breakpoint; `two_slopes` refuses one outside 0 … 1."""
+    if bits not in SLOPE_BITS or held.shape != (1,):
+        raise ValueError(f"its layer {name!r} has no breakpoint of two slopes")
+    return two_slopes(bits, float(held[0])).astype(np.float32)
 
 
 def _exponents(name: str, scale: Float32[np.ndarray, "..."]) -> UInt8[np.ndarray, "..."]:

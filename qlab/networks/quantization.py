@@ -9,7 +9,7 @@ Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:180
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float32, Int32
@@ -69,9 +69,13 @@ class Quantized:
 
     def dequantize(self, name: str) -> Float32[np.ndarray, "..."]:
         """Return what the codes of a layer mean, with offset and factors where it has them."""
-        if name in self.repaired:
-            return self.repaired[name].dequantize().reshape(self.codes[name].shape)
-        return core.dequantize(self.codes[name], self.qparams[name])
+        codes, qparams = self.codes[name], self.qparams[name]
+        if name not in self.repaired:
+            return core.dequantize(codes, qparams)
+        q = codes.reshape(len(codes), -1)
+        return (
+            replace(self.repaired[name], codes=q, qparams=qparams).dequantize().reshape(codes.shape)
+        )
 
 
 def quantize_weights(

@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 from numpy.lib.stride_tricks import sliding_window_view
 
-from qlab.core import QuantSpec
+from qlab.core import PerAxis, QuantSpec
 from qlab.networks.arguments import Chooser, calibrated, quant_spec, weighted_layers
 from qlab.networks.layers import WEIGHTED, Conv2d, Linear
 from qlab.networks.network import Network
@@ -84,6 +84,8 @@ def repair(
             "By name: qlab.ptq.METHODS[name]."
         )
     quant_spec("repair", spec)
+    if spec.granularity == PerAxis(-2):  # rows of (out, in); of the kernels, it would be another
+        spec = dataclasses.replace(spec, granularity=PerAxis(0))
     chosen = weighted_layers("repair", net, layers)
     images, _ = calibrated("repair", calibration, "repair quantized weights")
     x, repaired = images, dict[str, Repaired]()

@@ -112,6 +112,16 @@ def test_a_header_that_promises_more_than_the_file_is_refused(tmp_path: Path) ->
         read(path)
 
 
+def test_arrays_come_back_whatever_order_they_lie_in(tmp_path: Path) -> None:
+    W = np.arange(12, dtype=np.float32).reshape(4, 3).T
+    net = Network(
+        "t", (Flatten("f"), Linear("fc", W, np.arange(6, dtype=np.float32)[::2])), (1, 2, 2)
+    )
+    back = read(save(net, tmp_path / "t.safetensors"))
+    np.testing.assert_array_equal(back.weights["fc"], W)
+    np.testing.assert_array_equal(back.biases["fc"], [0, 2, 4])
+
+
 def test_a_safetensors_file_of_someone_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     path.write_bytes(safetensors.numpy.save({"w": np.zeros(2, np.float32)}))

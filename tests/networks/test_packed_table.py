@@ -21,7 +21,8 @@ from qlab.networks import (
     read_packed,
     save_packed,
 )
-from tests.networks.test_packed import ONE_SENTENCE, every_kind
+from tests.networks.test_packed import ONE_SENTENCE, PYTHON, every_kind
+from tests.strategies import unchecked
 
 
 def coded_same(one: CodedNetwork, other: object) -> None:
@@ -44,13 +45,23 @@ def coded_same(one: CodedNetwork, other: object) -> None:
 @pytest.mark.parametrize("granularity", [PerTensor(), PerAxis(0), PerGroup(5)], ids=str)
 @pytest.mark.parametrize("name", [m for m in codebooks.METHODS if m != "identity"])
 def test_codes_of_every_codebook_return_bit_for_bit(name, granularity, tmp_path: Path) -> None:
-    method, bits = codebooks.METHODS[name], codebooks.BITS[name][0]
-    small = code_weights(every_kind(), method, ["fc"], bits=bits, granularity=granularity)
+    for bits in codebooks.BITS[name]:
+        options = {"bits": bits, "granularity": granularity}
+        small = code_weights(every_kind(), codebooks.METHODS[name], ["fc"], **options)
+        path = save_packed(small, tmp_path / "small.packed")
+        coded_same(small, read_packed(path))
+        assert path.stat().st_size == packed_header_bytes(path) + small.bytes.total
+
+
+@pytest.mark.parametrize("bits", [3, 4, 8])
+@pytest.mark.parametrize("breakpoint", [1 / 3, 0.3, 1e-30, 1 - 2.0**-20])
+def test_two_slopes_of_any_breakpoint_return_from_one_number(bits, breakpoint, tmp_path) -> None:
+    options = {"bits": bits, "breakpoint": breakpoint}
+    small = code_weights(every_kind(), codebooks.piecewise_linear, ["fc"], **options)
     path = save_packed(small, tmp_path / "small.packed")
     coded_same(small, read_packed(path))
-    in_header = 4 * (small.coded["fc"].table or 0)  # tables that the format fixes
-    size = path.stat().st_size - packed_header_bytes(path) + in_header
-    assert size == small.bytes.total
+    assert safetensors.numpy.load(path.read_bytes())["fc.levels"] == [np.float32(breakpoint)]
+    assert path.stat().st_size == packed_header_bytes(path) + small.bytes.total
 
 
 def test_a_coded_zoo_network_is_as_long_as_promised_and_predicts_the_same(tmp_path: Path) -> None:
@@ -70,6 +81,11 @@ def test_codebooks_that_a_file_cannot_hold_are_not_saved(tmp_path: Path) -> None
             {"fc": codebooks.Coded(codes=np.zeros((4, 12), int), levels=np.ones(1), bits=1,
                                    scale=np.array(3.0), scale_bits=8)},
             "scales of 8 bits must be powers of two",
+        ),
+        (
+            {"fc": codebooks.Coded(codes=np.zeros((4, 12), int), levels=np.arange(7.0), bits=3,
+                                   table=1)},
+            "from one number must be two slopes.*With table=None all of it is stored",
         ),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=f"save_packed: .*{words}"):
@@ -94,6 +110,13 @@ def holds(name: str, array: np.ndarray):
 
 def says(**values):
     return lambda layer, book, arrays: book.update(values)
+
+
+def slopes(*r: float):
+    return lambda layer, book, arrays: (
+        book.update(table=1),
+        arrays.update({"fc.levels": np.array(r, np.float32)}),
+    )
 
 
 FLOATS = np.arange(8, dtype=np.float32)
@@ -121,6 +144,15 @@ TABLE_LIES = {
     "a table that is a word": says(levels="01234567"),
     "a table that counts a lot": says(table=2**40),
     "a table of truth": says(table=True),
+    "a whole table where there is one number": says(table=1),
+    "a breakpoint that is NaN": slopes(np.nan),
+    "a breakpoint beyond 1": slopes(1.5),
+    "a breakpoint below 0": slopes(-0.5),
+    "two breakpoints": slopes(0.5, 0.5),
+    "a breakpoint of so few bits that there is no tail": lambda layer, book, arrays: (
+        book.update(table=1, bits=2),
+        arrays.update({"fc.levels": FLOATS[:1], "fc.codes": np.zeros(12, np.uint8)}),
+    ),
     "scales that are not there": says(scale_bits=32),
     "scales of 5 bits": says(scale_bits=5),
     "scales that nobody announced": holds("fc.scale", np.array(1, np.float32)),
@@ -142,12 +174,13 @@ def test_a_table_that_lies_is_refused_in_one_sentence(change, tmp_path: Path) ->
     path = rewritten_table(tmp_path / "lie.packed", change)
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match=ONE_SENTENCE) as told:
+        with unchecked(), pytest.raises(ValueError, match=ONE_SENTENCE) as told:
             read_packed(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
     assert "\n" not in str(told.value) and len(str(told.value)) < 500
+    assert not PYTHON.search(str(told.value)), str(told.value)
 
 
 @pytest.mark.parametrize(
