@@ -60,7 +60,7 @@ def kl(x: Float[np.ndarray, "..."], spec: QuantSpec, bins: int = 2048) -> QParam
     Differs from the slides in three details, all said above: zeros are left out, an empty Q is
     infinite rather than smoothed, and the range ends at the edge of bin i, not half a bin after.
     How i bins become L groups the slides leave open: here the last takes the rest, as in MXNet;
-    ModelOpt spaces the groups evenly, ONNX Runtime gives the rest no Q. At multiples of L all agree.
+    ModelOpt spaces the groups evenly, the same where L divides i; ONNX Runtime gives the rest no Q.
     Made for 8 bits. With few levels it clips hard: it looks at the shape, not at the error.
 
     Examples
