@@ -12,7 +12,7 @@ It trains three networks on one thread, LeNet-5 at 2, 3 and 4 bits. Finished one
 from functools import partial
 from typing import TYPE_CHECKING
 
-from benchmarks import table
+from benchmarks import one_thread, table
 from benchmarks.ptq import _percent
 from benchmarks.qat import FOLDER, Recipe, _kept, _train
 
@@ -80,6 +80,7 @@ def run() -> list[dict[str, object]]:
 
 def main() -> None:
     """Print the table."""
+    one_thread()  # as in `benchmarks.ptq`: the same roundings
     print(table(TITLE, run()))
 
 

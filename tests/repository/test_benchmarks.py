@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import MODULES, __main__, qat, table
+from benchmarks import MODULES, __main__, integer, one_thread, onnx, ptq, qat, table
 from benchmarks.__main__ import NAMED, README, insert, main
+from qlab.metrics import wilson
 
 
 @pytest.mark.parametrize("name", MODULES + NAMED)
@@ -32,6 +33,57 @@ def test_a_page_without_the_markers_is_refused() -> None:
 def test_rows_with_different_columns_are_refused() -> None:
     with pytest.raises(ValueError, match="every row must have the columns"):
         table("Speed", [{"a": 1}, {"b": 2}])
+
+
+@pytest.mark.parametrize("name", ["gptq", "integer", "ladder", "onnx", "ptq"])
+def test_what_is_compared_is_measured_with_one_thread(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    module = importlib.import_module(f"benchmarks.{name}")
+    order: list[str] = []
+    monkeypatch.setattr(module, "one_thread", lambda: order.append("one thread"))
+    monkeypatch.setattr(module, "run", lambda: order.append("run") or [{"ms": 1}])
+    module.main()
+    assert order == ["one thread", "run"]
+    assert module.TITLE in capsys.readouterr().out
+
+
+def test_a_process_that_has_numpy_already_keeps_its_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")
+    one_thread()
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    with pytest.raises(RuntimeError, match="NumPy must not be loaded yet"):
+        one_thread()
+
+
+def test_times_are_taken_in_turns_and_told_with_their_quartiles() -> None:
+    called: list[str] = []
+    calls = {name: lambda name=name: called.append(name) for name in ("a", "b")}
+    taken = integer.in_turns(calls)
+    assert called == ["a", "b"] * (integer.TURNS + 1)  # the first turn is not counted
+    assert [len(ms) for ms in taken.values()] == [integer.TURNS] * 2
+    assert integer.spread([5.0, 1.0, 2.0, 4.0, 3.0]) == "3 (1.5 to 4.5)"
+
+
+def test_a_changed_prediction_breaks_a_promise_where_there_is_one() -> None:
+    assert onnx.promise(0, 0) == {"budget": "0", "kept": "yes"}
+    assert onnx.promise(1, 0) == {"budget": "0", "kept": "no"}
+    assert onnx.promise(30, None) == {"budget": "", "kept": ""}
+    assert onnx.BUDGETS == {"float32": 0, "uint8": 0, "int8": None}
+
+
+def test_a_repair_says_how_it_stands_to_the_one_before_and_whether_its_bias_harms() -> None:
+    low, near, high = (wilson(right, 10_000) for right in (9700, 9703, 9900))
+    assert ptq._percent(low) == "97.00 [96.65, 97.32]"
+    assert ptq._percent(near, low).endswith("] within noise")
+    assert ptq._percent(low, high).endswith("] worse")
+    assert ptq._percent(high, low, high).endswith("] better")
+    middle = wilson(9800, 10_000)
+    assert ptq._percent(middle, low, high).endswith("] better, worse than without bias")
+    assert ptq._percent(near, low, low).endswith("] within noise")
 
 
 def test_an_unknown_benchmark_is_named(capsys: pytest.CaptureFixture[str]) -> None:
