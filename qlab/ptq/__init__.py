@@ -2,9 +2,9 @@
 
 Every method of ``METHODS`` is f(W, X, spec, …) -> Repaired: W the weights of a layer, (out, in),
 X the inputs that it meets, (n, in). ``qlab.networks.repair`` applies one to a whole network. Two of
-them look at the weights alone: ``METHODS`` hands them X and they leave it, so that a menu can offer
-all alike. Two others, SmoothQuant and AWQ, store factors of the inputs; in a network the layer
-before can take them over instead: ``qlab.networks.fold_smoothquant`` and ``fold_awq``.
+them look at the weights alone: ``METHODS`` checks X and hands it on to the others only, so that a
+menu can offer all alike. Two others, SmoothQuant and AWQ, store factors of the inputs; in a network
+the layer before can take them over instead: ``qlab.networks.fold_smoothquant`` and ``fold_awq``.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from jaxtyping import Float
 
 from qlab.core import QuantSpec
 from qlab.ptq.adaround import RoundingProblem, adaround, rectified_sigmoid, rounding_problem
+from qlab.ptq.arguments import layer_inputs, weight_matrix
 from qlab.ptq.awq import awq, awq_factors
 from qlab.ptq.batch_norm import BatchNorm, fold_batch_norm, reestimate_batch_norm
 from qlab.ptq.bias_correction import bias_correction, bias_shift
@@ -32,9 +33,14 @@ def _without_inputs(method: Callable[..., Repaired]) -> Callable[..., Repaired]:
     """Give a method of (W, spec) the arguments of the others."""
 
     def with_inputs(
-        W: Float[np.ndarray, "out in"], X: object, spec: QuantSpec, **options: object
+        W: Float[np.ndarray, "out in"],
+        X: Float[np.ndarray, "n width"],
+        spec: QuantSpec,
+        **options: object,
     ) -> Repaired:
-        return method(W, spec, **options)
+        w = weight_matrix(method.__name__, W)
+        layer_inputs(method.__name__, X, w.shape[1])
+        return method(w, spec, **options)
 
     with_inputs.__name__, with_inputs.__doc__ = method.__name__, method.__doc__
     return with_inputs

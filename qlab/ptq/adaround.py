@@ -22,6 +22,9 @@ from jaxtyping import Float, Float32, Float64
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec
+from qlab.core.arguments import chosen
+from qlab.core.arrays import finite
+from qlab.core.spec import checked_qparams
 from qlab.ptq.arguments import check_spec, count, layer_inputs, number, weight_matrix
 from qlab.ptq.output_error import second_moments, weighted_error
 from qlab.ptq.repaired import Repaired, rounded
@@ -67,7 +70,8 @@ def adaround(
     Raises
     ------
     TypeError, ValueError
-        X is not as wide as W, an array is empty or not finite, or a number is out of range.
+        X is not as wide as W, an array is empty or not finite, or a number is out of range;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Notes
     -----
@@ -90,6 +94,7 @@ def adaround(
     w = weight_matrix("adaround", W)
     x = layer_inputs("adaround", X, w.shape[1])
     check_spec("adaround", spec, w.shape[1])
+    chosen("adaround", "method", method, "ranges.METHODS")
     iterations = count("adaround", "iterations", iterations)
     lam = number("adaround", "regularization", regularization)
     H = second_moments(x)
@@ -196,6 +201,11 @@ def rounding_problem(
     problem
         Offers ``loss``, ``gradient``, ``codes`` and ``errors``.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``W`` is no finite matrix, ``qparams`` none or of another shape, ``H`` not (in, in).
+
     Examples
     --------
     >>> qparams = QParams(np.array(1.0), np.array(0), QuantSpec(bits=3))
@@ -204,7 +214,13 @@ def rounding_problem(
     >>> problem.start().round(3), problem.codes(problem.start())    # h = 0.25
     (array([[-0.887]], dtype=float32), array([[0]], dtype=int32))
     """
-    s, z = qparams.expand(W.shape)
+    W = weight_matrix("rounding_problem", W)
+    H = finite("rounding_problem", "H", H)
+    if H.shape != (W.shape[1],) * 2:
+        raise ValueError(
+            f"rounding_problem: H must be (in, in), got {H.shape} for in_features={W.shape[1]}."
+        )
+    s, z = checked_qparams("rounding_problem", qparams).expand(W.shape)
     z = z.astype(np.float32)
     down = np.floor(W * (np.float32(1) / s)) + z
     largest = np.maximum(s.max(), np.abs(W).max())  # a grid without room for W has a tiny s
@@ -237,12 +253,19 @@ def rectified_sigmoid(V: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*sha
     h
         0 … 1; both ends are reached, at V = ∓ln 11.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``V`` is no finite NumPy float array.
+
     Examples
     --------
     >>> rectified_sigmoid(np.array([-9.0, 0.0, 9.0]))
     array([0. , 0.5, 1. ])
     """
-    return np.clip((ZETA - GAMMA) / (1 + np.exp(-V)) + GAMMA, 0, 1)  # (2)
+    V = finite("rectified_sigmoid", "V", V)
+    with np.errstate(over="ignore"):  # far below: 1/∞ is 0
+        return np.clip((ZETA - GAMMA) / (1 + np.exp(-V)) + GAMMA, 0, 1)  # (2)
 
 
 def _descend(

@@ -1,12 +1,12 @@
 """The door of every repair: a weight matrix, the inputs that it meets, and one way to quantize."""
 
-import operator
-
 import numpy as np
 from jaxtyping import Float, Float32
 
 from qlab.core import PerAxis, PerGroup, QuantSpec
+from qlab.core.arguments import real, whole
 from qlab.core.arrays import finite32
+from qlab.core.spec import checked_spec
 
 
 def weight_matrix(function: str, W: object) -> Float32[np.ndarray, "out in"]:
@@ -57,7 +57,7 @@ def check_spec(function: str, spec: QuantSpec, width: int) -> None:
     ValueError: gptq: group_size must divide in_features, got group_size=48, in_features=128. \
 Try 32 or 64.
     """
-    granularity = spec.granularity
+    granularity = checked_spec(function, spec).granularity
     if isinstance(granularity, PerAxis) and granularity.axis not in (0, -2):
         raise ValueError(
             f"{function}: granularity must be PerTensor(), PerAxis(0) or PerGroup(size), "
@@ -82,11 +82,7 @@ def count(function: str, name: str, value: object, least: int = 1) -> int:
     Traceback (most recent call last):
     ValueError: adaround: iterations must be at least 1, got iterations=0.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{function}: {name} must be an integer, got {name}={value!r}.")
-    if (n := operator.index(value)) < least:
-        raise ValueError(f"{function}: {name} must be at least {least}, got {name}={value}.")
-    return n
+    return whole(function, name, value, least)
 
 
 def number(function: str, name: str, value: object, high: float = np.inf) -> float:
@@ -98,12 +94,11 @@ def number(function: str, name: str, value: object, high: float = np.inf) -> flo
     Traceback (most recent call last):
     ValueError: smoothquant: alpha must lie in 0 … 1, got alpha=2.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{function}: {name} must be a number, got {name}={value!r}.")
-    if not (0 <= value <= high and np.isfinite(value)):  # NaN is refused too
+    y = real(function, name, value)
+    if not (0 <= y <= high and np.isfinite(y)):  # NaN is refused too
         limits = "be finite and at least 0" if high == np.inf else f"lie in 0 … {high:g}"
         raise ValueError(f"{function}: {name} must {limits}, got {name}={value}.")
-    return float(value)
+    return y
 
 
 def full(

@@ -19,7 +19,9 @@ from jaxtyping import Float, Float32
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec
-from qlab.ptq.arguments import check_spec, count, layer_inputs, weight_matrix
+from qlab.core.arguments import chosen
+from qlab.core.arrays import finite
+from qlab.ptq.arguments import check_spec, count, layer_inputs, number, weight_matrix
 from qlab.ptq.output_error import second_moments, weighted_error
 from qlab.ptq.repaired import Repaired, rounded
 
@@ -61,7 +63,8 @@ def awq(
     ------
     TypeError, ValueError
         X is not as wide as W, an array is empty or not finite, group_size or channels do not
-        divide in_features.
+        divide in_features;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Notes
     -----
@@ -77,6 +80,7 @@ def awq(
     w = weight_matrix("awq", W)
     x = layer_inputs("awq", X, w.shape[1])
     check_spec("awq", spec, w.shape[1])
+    chosen("awq", "method", method, "ranges.METHODS")
     n = count("awq", "candidates", candidates)
     c = w.shape[1] if channels is None else count("awq", "channels", channels)
     if w.shape[1] % c:
@@ -111,11 +115,19 @@ def awq_factors(a: Float[np.ndarray, " in"], alpha: float | int) -> Float32[np.n
     factors
         The largest times the smallest is 1; 1 where ``a`` is 0.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``a`` is no finite NumPy float array of numbers from 0 on, ``alpha`` no number from 0 on.
+
     Examples
     --------
     >>> awq_factors(np.array([1.0, 16.0, 0.0]), alpha=0.5)
     array([0.5, 2. , 1. ], dtype=float32)
     """
+    a, alpha = finite("awq_factors", "a", a), number("awq_factors", "alpha", alpha)
+    if (a < 0).any():
+        raise ValueError(f"awq_factors: a must be at least 0, got min={a.min()}.")
     alive = a > 0
     if not alive.any():
         return np.ones(len(a), np.float32)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32
 
+from qlab.core.arguments import real
 from qlab.core.arrays import finite32
 
 
@@ -63,7 +64,7 @@ class BatchNorm:
                 f"BatchNorm: {', '.join(names)} must be equally long, one value for each output, "
                 f"got shapes {', '.join(map(str, shapes))}."
             )
-        if (self.variance < 0).any() or not 0 < self.eps < np.inf:
+        if (self.variance < 0).any() or not 0 < real("BatchNorm", "eps", self.eps) < np.inf:
             raise ValueError(
                 "BatchNorm: variance must not be negative and eps must be positive, got "
                 f"variance from {self.variance.min()}, eps={self.eps}."

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec
+from qlab.core.arguments import chosen
 from qlab.core.arrays import finite32
 from qlab.ptq.arguments import check_spec, layer_inputs, weight_matrix
 from qlab.ptq.repaired import Repaired, rounded
@@ -54,7 +55,8 @@ def bias_correction(
     Raises
     ------
     TypeError, ValueError
-        X is not as wide as W, or an array is empty or not finite.
+        X is not as wide as W, or an array is empty or not finite;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Examples
     --------
@@ -66,9 +68,11 @@ def bias_correction(
     w = weight_matrix("bias_correction", W)
     x = layer_inputs("bias_correction", X, w.shape[1])
     check_spec("bias_correction", spec, w.shape[1])
+    chosen("bias_correction", "method", method, "ranges.METHODS")
     if after is None:
         repaired = rounded(w, method(w, spec))
     else:
+        chosen("bias_correction", "after", after, "ptq.METHODS")
         repaired = after(w, x, spec, method=method)
     shift = bias_shift(w, repaired.dequantize(), x)
     return dataclasses.replace(repaired, bias_shift=shift)

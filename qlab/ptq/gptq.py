@@ -24,6 +24,7 @@ from jaxtyping import Float, Float32, Float64, Int32, Int64
 
 from qlab import ranges
 from qlab.core import PerAxis, PerGroup, QParams, QuantSpec
+from qlab.core.arguments import chosen
 from qlab.ptq.arguments import check_spec, count, layer_inputs, number, weight_matrix
 from qlab.ptq.output_error import second_moments
 from qlab.ptq.repaired import Repaired
@@ -71,7 +72,8 @@ def gptq(
     ------
     TypeError, ValueError
         X is not as wide as W, an array is empty or not finite, group_size does not divide
-        in_features, or H is singular because percdamp is 0.
+        in_features, or H is singular because percdamp is 0;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Notes
     -----
@@ -91,6 +93,7 @@ def gptq(
     w = weight_matrix("gptq", W)
     width = w.shape[1]
     check_spec("gptq", spec, width)
+    chosen("gptq", "method", method, "ranges.METHODS")
     block_size = count("gptq", "block_size", block_size)
     percdamp = number("gptq", "percdamp", percdamp)
     H = second_moments(layer_inputs("gptq", X, width))  # the factor 2n cancels in (3) and (4)

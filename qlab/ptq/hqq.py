@@ -20,6 +20,8 @@ from jaxtyping import Float, Float64
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec, per_block
+from qlab.core.arguments import chosen, positive
+from qlab.core.arrays import finite
 from qlab.ptq.arguments import check_spec, count, full, weight_matrix
 from qlab.ptq.repaired import Repaired
 
@@ -56,7 +58,8 @@ def hqq(
     Raises
     ------
     TypeError, ValueError
-        W is empty, not finite or no matrix, group_size does not divide in_features.
+        W is empty, not finite or no matrix, group_size does not divide in_features;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Notes
     -----
@@ -72,6 +75,7 @@ def hqq(
     """
     w = weight_matrix("hqq", W)
     check_spec("hqq", spec, w.shape[1])
+    chosen("hqq", "method", method, "ranges.METHODS")
     iterations = count("hqq", "iterations", iterations)
     start = method(w, spec)
     steps = w / start.expand(w.shape)[0].astype(np.float64)
@@ -97,11 +101,17 @@ def shrink(x: Float[np.ndarray, "*shape"], beta: float | int) -> Float64[np.ndar
     e
         0 where |x|^(2−p) ≤ 1/β, else x moved towards 0.
 
+    Raises
+    ------
+    TypeError, ValueError
+        ``x`` is no finite NumPy float array, ``beta`` not positive.
+
     Examples
     --------
     >>> shrink(np.array([-2.0, 0.0, 0.1]), beta=10).round(3)
     array([-1.919,  0.   ,  0.   ])
     """
+    x, beta = finite("shrink", "x", x), positive("shrink", "beta", beta)
     size = np.abs(x.astype(np.float64))
     power = np.power(size, P - 1, out=np.full_like(size, np.inf), where=size > 0)
     return np.sign(x) * np.maximum(size - power / beta, 0)  # (2)

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec, per_block, quantize
+from qlab.core.arguments import chosen
 from qlab.core.spec import SMALLEST_SCALE
 from qlab.ptq.arguments import check_spec, count, weight_matrix
 from qlab.ptq.repaired import Repaired, rounded
@@ -51,7 +52,8 @@ def least_squares(
     Raises
     ------
     TypeError, ValueError
-        W is empty, not finite or no matrix.
+        W is empty, not finite or no matrix;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Examples
     --------
@@ -62,6 +64,7 @@ def least_squares(
     """
     w = weight_matrix("least_squares", W)
     check_spec("least_squares", spec, w.shape[1])
+    chosen("least_squares", "method", method, "ranges.METHODS")
     iterations = count("least_squares", "iterations", iterations)
     qparams = method(w, spec)
     q = quantize(w, qparams)  # (1)

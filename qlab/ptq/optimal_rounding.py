@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec
+from qlab.core.arguments import chosen
 from qlab.ptq.adaround import rounding_problem
 from qlab.ptq.arguments import check_spec, layer_inputs, weight_matrix
 from qlab.ptq.output_error import second_moments
@@ -51,7 +52,8 @@ def optimal_rounding(
     Raises
     ------
     TypeError, ValueError
-        W has more than ten inputs, X is not as wide as W, an array is empty or not finite.
+        W has more than ten inputs, X is not as wide as W, an array is empty or not finite;
+        ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Examples
     --------
@@ -62,6 +64,7 @@ def optimal_rounding(
     w = weight_matrix("optimal_rounding", W)
     x = layer_inputs("optimal_rounding", X, w.shape[1])
     check_spec("optimal_rounding", spec, w.shape[1])
+    chosen("optimal_rounding", "method", method, "ranges.METHODS")
     width = w.shape[1]
     if width > MOST_INPUTS:
         raise ValueError(

@@ -18,6 +18,7 @@ from jaxtyping import Float, Float32
 
 from qlab import ranges
 from qlab.core import QParams, QuantSpec
+from qlab.core.arguments import chosen
 from qlab.ptq.arguments import check_spec, layer_inputs, number, weight_matrix
 from qlab.ptq.repaired import Repaired, rounded
 
@@ -88,7 +89,7 @@ def smoothquant(
     Raises
     ------
     TypeError, ValueError
-        As ``smoothing_factors``.
+        As ``smoothing_factors``; ``spec`` is no ``QuantSpec``, ``method`` no function.
 
     Notes
     -----
@@ -105,6 +106,7 @@ def smoothquant(
     w = weight_matrix("smoothquant", W)
     x = layer_inputs("smoothquant", X, w.shape[1])
     check_spec("smoothquant", spec, w.shape[1])
+    chosen("smoothquant", "method", method, "ranges.METHODS")
     t = _factors(w, x, number("smoothquant", "alpha", alpha, high=1.0))
     return rounded(w, method(w * t, spec), input_scale=t)
 

@@ -91,7 +91,7 @@ def test_weights_that_are_none_are_refused(name: str, W: np.ndarray, message: st
         QUICK[name](W, np.ones((3, 4), np.float32), spec())
 
 
-@pytest.mark.parametrize("name", sorted(set(QUICK) - {"hqq", "least_squares"}))
+@pytest.mark.parametrize("name", QUICK)
 def test_inputs_that_do_not_fit_are_refused(name: str) -> None:
     W, X = layer()
     for bad, text in (
@@ -102,8 +102,22 @@ def test_inputs_that_do_not_fit_are_refused(name: str) -> None:
     ):
         with unchecked(), pytest.raises(ValueError, match=f"^{name}: .*{text}"):
             QUICK[name](W, bad, spec())
-    with unchecked(), pytest.raises(TypeError, match=f"{name}: X must be a NumPy float array"):
-        QUICK[name](W, X.tolist(), spec())
+    for bad in (X.tolist(), None, "x", X.astype(int)):
+        with unchecked(), pytest.raises(TypeError, match=f"^{name}: X must be a NumPy float array"):
+            QUICK[name](W, bad, spec())
+
+
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("wrong", [None, 4, QuantSpec])
+def test_what_is_no_spec_is_refused(name: str, wrong: object) -> None:
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: spec must be a QuantSpec, got "):
+        QUICK[name](*layer(), wrong)
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_range_by_name_is_told_where_ranges_are(name: str) -> None:
+    with unchecked(), pytest.raises(TypeError, match=rf"^{name}: method .*ranges\.METHODS\['mse'"):
+        QUICK[name](*layer(), spec(), method="mse")
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -47,6 +47,7 @@ def last_rows(W, sparsity):
 
 REPAIR = '''"""The grid of a range method, and nothing else."""
 from qlab import ranges
+from qlab.core.arguments import chosen
 from qlab.ptq.arguments import check_spec, layer_inputs, weight_matrix
 from qlab.ptq.repaired import rounded
 
@@ -55,6 +56,7 @@ def as_it_is(W, X, spec, *, method=ranges.mse):
     w = weight_matrix("as_it_is", W)
     layer_inputs("as_it_is", X, w.shape[1])
     check_spec("as_it_is", spec, w.shape[1])
+    chosen("as_it_is", "method", method, "ranges.METHODS")
     return rounded(w, method(w, spec))
 '''
 
