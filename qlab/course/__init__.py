@@ -10,6 +10,7 @@ from qlab.course.mine import mine
 from qlab.course.predict import predict
 from qlab.course.quiz import Ask, Item, Number, quiz
 from qlab.course.record import Record, record
+from qlab.course.refusal import refusal
 from qlab.course.report import report, write_report
 from qlab.course.results import results
 
@@ -25,6 +26,7 @@ __all__ = [
     "predict",
     "quiz",
     "record",
+    "refusal",
     "report",
     "results",
     "solution",

@@ -6,7 +6,7 @@ from qlab.course.calibration import figures
 from qlab.course.measurement import measurement
 from qlab.course.panel import Panel, table, words
 from qlab.course.record import plain, record
-from qlab.live import Value
+from qlab.live import Instrument, Value
 from qlab.metrics import Measured
 
 _tables: dict[tuple[str, str], "Results"] = {}
@@ -68,6 +68,34 @@ class Results(Panel):
         record().add_result(self.name, name, {k: _kept(value) for k, value in values.items()})
         self.refresh()
         return self
+
+    def keep(self, name: str, instrument: Instrument, *shown: str) -> "Results":
+        """Add a row of what an instrument shows now, or replace the one of that name.
+
+        Parameters
+        ----------
+        name
+            Of the row: the settings in words.
+        instrument
+            Whose numbers they are.
+        shown
+            Names of its numbers.
+
+        Returns
+        -------
+        results
+            The table itself.
+
+        Raises
+        ------
+        ValueError
+            No names, or one that the instrument does not show.
+        """
+        if unknown := [one for one in shown if one not in instrument.values]:
+            raise ValueError(
+                f"keep: shown must be among {', '.join(instrument.values)}, got {unknown[0]!r}."
+            )
+        return self.add(name, **{one: instrument.values[one] for one in shown})
 
     @property
     def rows(self) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from qlab.course import record, results
 from qlab.course.results import Results
 from qlab.live import Value
 from qlab.metrics import wilson
+from tests.course.benches import MAGNITUDE, bench
 
 EVIL = "<script>alert(1)</script>"
 
@@ -68,3 +69,14 @@ def test_a_row_without_values_is_refused() -> None:
 def test_headless_it_is_a_table_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QLAB_HEADLESS", "1")
     assert results()._repr_mimebundle_() == {"text/plain": "No results yet."}
+
+
+def test_what_an_instrument_shows_is_kept_by_name_and_nothing_else() -> None:
+    instrument = bench(MAGNITUDE)
+    results().keep("80 %", instrument, "accuracy", "macs_nonzero")
+    kept = results().rows["80 %"]
+    assert list(kept) == ["accuracy", "macs_nonzero"]
+    assert kept["accuracy"]["text"].startswith(instrument.values["accuracy"].text)
+    with pytest.raises(ValueError, match=r"keep: shown must be among .*accuracy.*, got 'weight'"):
+        results().keep("80 %", instrument, "accuracy", "weight")
+    assert results().rows == {"80 %": kept}

@@ -178,3 +178,78 @@ def test_a_learner_can_go_through_a_lab(path: Path) -> None:
     assert found["quizzes"] >= 2
     assert found["results"] == 1
     assert found["headings"] == [path.stem[:2]]
+
+
+def printed(stem: str, name: str) -> str:
+    """Return what a cell of an executed lab has printed."""
+    found = {cell.get("id"): cell for cell in executed(ROOT / f"labs/{stem}.ipynb").cells}
+    return "".join(output.get("text", "") for output in found[name].outputs)
+
+
+def intervals(stem: str, name: str) -> dict[str, list[tuple[float, float]]]:
+    """From the first word of a line to the intervals of the accuracies in lines that begin so."""
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for line in printed(stem, name).splitlines():
+        low, high = re.findall(r"\[([\d.]+), ([\d.]+)\]", line)[0]
+        lines.setdefault(line.split()[0], []).append((float(low), float(high)))
+    return lines
+
+
+@pytest.mark.timeout(SECONDS)
+def test_lab_02_runs_the_three_steps_of_the_article_with_its_numbers() -> None:
+    """S18: 12.5 of 100 is code 32; five numbers come back within half a step of 5.6 / 255."""
+    text = printed("02_affine_quantizer", "three-steps")
+    numbers = [[float(x) for x in row.split()] for row in re.findall(r"\[([^\]]+)\]", text)]
+    codes, normalised, values = numbers[::3], numbers[1::3], numbers[2::3]
+    assert codes[0] == [0, 32, 255]
+    assert values[0] == pytest.approx([0, 32 * 100 / 255, 100], abs=1e-5)
+    for x, x_hat in zip([1.2, 2.3, 3.4, 4.5, 5.6], values[1], strict=True):
+        assert abs(x - x_hat) <= 5.6 / 255 / 2 + 1e-6
+    for row in normalised:
+        assert -1 <= min(row) < max(row) == 1
+
+
+@pytest.mark.timeout(SECONDS)
+def test_lab_04_shows_that_an_answer_depends_on_its_neighbours_and_what_dynamic_costs() -> None:
+    """S20: more, the fewer the bits and the larger the batch; the rows of its text's claims."""
+    text = printed("04_calibration", "dynamic")
+    rows = re.findall(r"(\d) +(\d+) ([\d.]+)% right, (\d+) changed", text)
+    changed = {(int(bits), int(size)): int(count) for bits, size, _, count in rows}
+    right = {(int(bits), int(size)): float(share) for bits, size, share, _ in rows}
+    assert len(rows) == 12
+    assert all(changed[bits, 1] == 0 for bits in (4, 3, 2))
+    assert 0 < changed[2, 10] < changed[2, 100] < changed[2, 1000]
+    assert changed[2, 1000] > 4 * max(changed[3, 1000], changed[4, 1000])
+    assert right[2, 1] - right[2, 1000] > 3
+    found = intervals("04_calibration", "price")
+    static, (batch, row) = found["static"][0], found["per"]
+    assert static[1] < batch[0] < batch[1] < row[0]
+    mse = [line for line in printed("04_calibration", "compare").splitlines() if "mse" in line]
+    low, high = (float(x) for x in re.findall(r"\[([\d.]+), ([\d.]+)\]", mse[1])[0])
+    assert low < row[1] and row[0] < high  # a better static rule is not beaten
+
+
+@pytest.mark.timeout(SECONDS)
+def test_lab_05_counts_the_kept_set_of_the_10_5_2_network() -> None:
+    """S22: 67 floats, 41 of them kept; 36 codes of 8 and of 4 bits; leaving out errs most."""
+    text = printed("05_whole_model", "toy")
+    assert "floats: 268 bytes; S alone: 164" in text  # 4·(50 + 5 + 10 + 2), 4·(30 + 3 + 6 + 2)
+    assert [int(x) for x in re.findall(r"codes=(\d+)", text)] == [36, 18]
+    eight, four, _, left_out = (float(line.split()[-1]) for line in text.splitlines())
+    assert 0 < eight < four / 100 < four < left_out / 10
+
+
+@pytest.mark.timeout(SECONDS)
+def test_lab_08_moves_outliers_and_measures_a_normalization_again() -> None:
+    """What its text says of HQQ, of outliers and folded factors, and of re-estimation."""
+    lab = "08_repairing_ptq"
+    ladder = intervals(lab, "compare")
+    assert ladder["hqq"][1][0] > ladder["nearest"][1][1]  # a row: beyond noise
+    assert ladder["hqq"][0][0] < ladder["nearest"][0][1]  # a layer: nothing gained
+    ways = {name: found[0] for name, found in intervals(lab, "apart").items()}
+    assert ways["outliers"][1] < 0.5
+    for name in ("equalized", "SmoothQuant", "AWQ"):
+        assert ways[name][1] > ways["as"][0], name  # within noise of what it was
+    norm = {name: found[0] for name, found in intervals(lab, "norm").items()}
+    assert norm["re-estimated"][0] > norm["as"][1] + 0.03
+    assert "0.12" in printed(lab, "linear").splitlines()[-1]

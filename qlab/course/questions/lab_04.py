@@ -1,6 +1,24 @@
 """Lab 04, calibration: before it and after it."""
 
+from typing import Any
+
 from qlab.course.quiz import Ask, Item, Number
+
+CLIPPED: dict[str, Any] = {
+    "question": "Two thirds of the range are cut away. How many percent of the values were there?",
+    "at": {"clip": 33},
+    "reads": "clipped",
+}
+ERROR: dict[str, Any] = {
+    "question": "From 0 to the largest, the sum of both errors is 0.176. How large is it now?",
+    "at": {"clip": 33},
+    "reads": "error",
+    "between": (0, 10),
+}
+DRAWS: dict[str, Any] = {
+    "question": "Ten draws of 64 images, ten times minmax: the widest range over the narrowest is",
+    "reads": "minmax_spread",
+}
 
 WARM_UP = (
     Number(
@@ -63,6 +81,20 @@ EXPLAIN = (
         right=23,
         explanation="After T batches it weighs 0.9^(T − 1): 0.0985 for T = 23, and 0.109 for 22. "
         "With c = 0.01, made for thousands of batches, it would take 231.",
+    ),
+    Item(
+        question="A range for each batch, found at run time, 2 bits. Among 999 others an image "
+        "gets another answer than alone. Why?",
+        options={
+            "The weights are quantized anew for each batch.": "Only what enters the layers is "
+            "quantized here, and weights never depend on images.",
+            "The largest activation of the batch sets the step for all its images.": "A quiet "
+            "image among loud ones gets few codes. With a range a row, or in a batch of its own, "
+            "it has its grid to itself.",
+            "Sums of floats come in another order.": "That moves the last digits. It would not "
+            "change more answers with fewer bits.",
+        },
+        right="The largest activation of the batch sets the step for all its images.",
     ),
     Ask(
         question="The weights of fc1 at 2 bits: the MSE range leaves half the squared error of "

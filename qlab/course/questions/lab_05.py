@@ -1,6 +1,19 @@
 """Lab 05, a whole model after training: before it and after it."""
 
+from typing import Any
+
 from qlab.course.quiz import Ask, Item, Number
+
+EIGHT: dict[str, Any] = {
+    "question": "Weights and activations in 8 bits: how many of the test images does it still get "
+    "right?",
+    "at": {"bits": 8, "activation_bits": 8},
+}
+TWO: dict[str, Any] = {
+    "question": "Weights in 8 bits, activations in 2: what enters each layer has four values. "
+    "Accuracy?",
+    "at": {"bits": 8, "activation_bits": 2},
+}
 
 WARM_UP = (
     Item(

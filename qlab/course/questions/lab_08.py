@@ -1,8 +1,15 @@
 """Lab 08, repairing post-training quantization: before it and after it."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from qlab import ptq, ranges
+from qlab.core import QuantSpec
 from qlab.course.quiz import Ask, Item, Number
+from qlab.ptq import Repaired
 
 SQNR = ["higher", "the same within 1 dB", "lower"]  # of the weights, after GPTQ
 CLIPPED = 6.35  # dB at 2 bits, range MSE, LeNet-300-100
@@ -12,6 +19,37 @@ def sqnr_moved(instrument: Any) -> str:
     """Tell where the SQNR of the weights went, against the clipped range without repair."""
     moved = instrument.values["sqnr"].value - CLIPPED
     return SQNR[1] if abs(moved) <= 1 else SQNR[0 if moved > 0 else 2]
+
+
+AT = {"bits": 2, "method": "mse"}
+BIAS: dict[str, Any] = {
+    "question": "Now the 410 biases are corrected on 256 training images. How many does it get "
+    "right?",
+    "at": AT | {"repair": "bias_correction"},
+}
+GPTQ: dict[str, Any] = {
+    "question": "GPTQ instead: higher accuracy. And the SQNR of the weights, against 6.35 dB "
+    "without?",
+    "at": AT | {"repair": "gptq"},
+    "reads": sqnr_moved,
+    "choices": SQNR,
+}
+
+
+def _nearest(W: np.ndarray, X: object, spec: QuantSpec) -> Repaired:
+    """Round to nearest over the range that all others start from: no repair, the first rung."""
+    return ptq.rounded(W, ranges.mse(W, spec))
+
+
+LADDER: dict[str, Callable[..., Repaired]] = {  # each in a second, so that a class can wait
+    "nearest": _nearest,
+    "least_squares": ptq.METHODS["least_squares"],
+    "hqq": functools.partial(ptq.METHODS["hqq"], method=ranges.mse),
+    "awq": ptq.awq,
+    "bias_correction": ptq.bias_correction,
+    "gptq": ptq.gptq,
+    "adaround": functools.partial(ptq.adaround, iterations=100),
+}
 
 
 WARM_UP = (
