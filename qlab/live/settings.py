@@ -7,10 +7,12 @@ the text of a link.
 
 import bisect
 import math
+import operator
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import traitlets as tl
 
 
@@ -22,7 +24,10 @@ def quoted(value: object) -> str:
     >>> quoted("x" * 100)
     "'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"
     """
-    text = repr(value) if not isinstance(value, bytes | bytearray | memoryview) else "bytes"
+    try:
+        text = repr(value) if not isinstance(value, bytes | bytearray | memoryview) else "bytes"
+    except Exception:  # a learner's own object, or an integer of too many digits to be written
+        text = f"a {type(value).__name__} that cannot be written"
     text = "".join(c if c.isprintable() else "�" for c in text[:200])
     return text if len(text) <= 40 else text[:39] + "…"
 
@@ -106,12 +111,14 @@ class Whole(Setting):
         return f"a whole number from {self.low} to {self.high}{word}"
 
     def accepts(self, value: object) -> int | str:
-        """Whole numbers only: True, 4.0 and "4" are not meant as one."""
+        """Whole numbers only: True, 4.0 and "4" are not meant as one, nor are arrays of several."""
         if self.other is not None and isinstance(value, str) and value == self.other:
             return self.other
-        if isinstance(value, bool) or not hasattr(value, "__index__"):
-            raise ValueError
-        number = int(value.__index__())
+        plain = _plain(value)
+        try:
+            number = operator.index(plain)
+        except Exception:  # no integer; an object's own code may raise anything
+            raise ValueError from None
         if not self.low <= number <= self.high:
             raise ValueError
         return number
@@ -184,11 +191,12 @@ class Real(Setting):
 
     def accepts(self, value: object) -> float:
         """Any finite number in the limits, rounded to nine digits so that keys are stable."""
-        if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
+        plain = _plain(value)
+        if not hasattr(plain, "__float__"):  # text, which float would read
             raise ValueError
         try:
-            number = float(value.__float__())
-        except (OverflowError, TypeError):
+            number = float(plain)
+        except Exception:  # no number, or beyond all; an object's own code may raise anything
             raise ValueError from None
         if not math.isfinite(number):
             raise ValueError
@@ -270,3 +278,17 @@ class Flag(Setting):
         if text not in ("true", "false"):
             raise ValueError
         return text == "true"
+
+
+def _plain(value: object) -> Any:
+    """Return a number of NumPy's as Python's own, also out of an array that holds it alone.
+
+    True is none: not Python's, not NumPy's.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        if value.ndim:
+            raise ValueError
+        value = value.item()
+    if isinstance(value, bool):
+        raise ValueError
+    return value

@@ -1,11 +1,22 @@
 import math
 
+import numpy as np
 import pytest
 import traitlets as tl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.live.toy import ToyState
+
+
+class Broken:
+    """A learner's own object: whatever is asked of it raises."""
+
+    def __index__(self):
+        raise ZeroDivisionError
+
+    __float__ = __repr__ = __index__
+
 
 HOSTILE = (
     None,
@@ -22,16 +33,58 @@ HOSTILE = (
     b"1",
     10**400,
     "9" * 60_000,
+    10**5_000,  # more digits than Python writes
+    [10**5_000],
+    np.array([4, 5]),
+    np.array([4]),
+    np.array(17),
+    np.array(np.nan),
+    np.array([4.0]),
+    np.True_,
+    np.array(True),
+    np.array("4"),
+    np.complex64(4),
+    bytearray(b"4"),
+    Broken(),
 )
 
 
-@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize(
+    "value", [*HOSTILE, np.array(4.0), np.float32(4)], ids=range(len(HOSTILE) + 2)
+)
 def test_a_bad_value_leaves_the_old_one_and_yields_one_sentence(value):
     state = ToyState()
     (sentence,) = state.offer({"power": value})
     assert state.power == 2
     assert sentence.startswith("power: a whole number from 1 to 5 is expected, got ")
     assert sentence.endswith(" It stays 2.") and len(sentence) < 150 and sentence.isprintable()
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize(
+    ("name", "words"), [("scale", "a number from 0.1 to 10"), ("flip", "true")]
+)
+def test_a_bad_number_or_flag_leaves_the_old_one_and_yields_one_sentence(name, words, value):
+    if name == "flip" and value is True:  # the one that is a flag
+        value = 1
+    state = ToyState(scale=2.0)
+    (sentence,) = state.offer({name: value})
+    assert (state.scale, state.flip) == (2.0, False)
+    assert sentence.startswith(f"{name}: {words}") and "is expected, got " in sentence
+    assert len(sentence) < 150 and sentence.isprintable()
+
+
+def test_numbers_of_numpy_are_taken_as_pythons_own():
+    state = ToyState()
+    for value in (np.int8(4), np.array(4)):
+        state.reset()
+        assert state.offer({"power": value, "digits": np.uint8(3)}) == []
+        assert type(state.power) is int and (state.power, state.digits) == (4, 3)
+    for value in (np.float32(0.5), np.array(0.5), np.float64(0.5)):
+        state.reset()
+        assert state.offer({"scale": value, "shift": value}) == []
+        assert type(state.scale) is float and (state.scale, state.shift) == (0.5, 0.5)
+    assert ToyState().from_json(state.to_json()) == []
 
 
 def test_code_that_sets_a_bad_value_gets_the_sentence_as_an_error():
