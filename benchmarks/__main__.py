@@ -5,6 +5,7 @@ Options, such as ``--minutes 120``, go to the benchmarks that are named beside t
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from benchmarks import MODULES
 
 README = Path(__file__).with_name("README.md")
 NAMED = ("qat", "ladder", "live_others")  # run when named, not with all others: they take long
+VERDICTS = {"kept", "no slower", "within noise"}  # columns that say whether a promise is kept
+NAMES = {"network", "threads", "what", "peer", "step", "weights", "slider", "state", "states"}
 
 
 def measure(name: str, options: Sequence[str] = ()) -> str:
@@ -79,6 +82,44 @@ def insert(page: str, name: str, text: str) -> str:
     return f"{before}{opening}\n{text}\n{closing}{after}"
 
 
+def missed(page: str) -> str:
+    r"""List the rows of a page's tables that say "no" where a promise is judged.
+
+    Parameters
+    ----------
+    page
+        Markdown with tables as `benchmarks.table` writes them.
+
+    Returns
+    -------
+    str
+        A line for each table that has such rows.
+
+    Examples
+    --------
+    >>> head = "### Dragging\n\n| slider | states | kept |\n| :-- | :-- | :-- |\n"
+    >>> missed(head + "| bits | seen | yes |\n| bits | new | no |\n")
+    '- Dragging: bits new'
+    >>> missed(head + "| bits | seen | yes |\n")
+    'Every row keeps what is promised.'
+    """
+    lines = []
+    for title, rows in re.findall(r"^### (.+)\n\n((?:\|.*\n?)+)", page, re.MULTILINE):
+        columns, _, *cells = map(_cells, rows.splitlines())
+        judged = [dict(zip(columns, row, strict=True)) for row in cells]
+        named = [
+            " ".join(row[column] for column in columns if column in NAMES)
+            for row in judged
+            if any(row.get(column) == "no" for column in VERDICTS)
+        ]
+        lines += [f"- {title}: {', '.join(named)}"] if named else []
+    return "\n".join(lines) or "Every row keeps what is promised."
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+
+
 def main(arguments: list[str]) -> int:
     """Measure the named benchmarks, or all, and write each table as soon as it is there."""
     first = next((k for k, a in enumerate(arguments) if a.startswith("-")), len(arguments))
@@ -96,8 +137,8 @@ def main(arguments: list[str]) -> int:
             print(f"benchmarks: {name} ended with status {error.returncode}.", file=sys.stderr)
             continue
         print(printed, end="\n\n", flush=True)
-        page = README.read_text(encoding="utf-8")
-        README.write_text(insert(page, name, f"{printed}\n\n{machine()}"), encoding="utf-8")
+        page = insert(README.read_text(encoding="utf-8"), name, f"{printed}\n\n{machine()}")
+        README.write_text(insert(page, "missed", missed(page)), encoding="utf-8")
     return failed
 
 

@@ -130,7 +130,7 @@ def test_a_damaged_dataset_is_told_with_its_remedy(monkeypatch, tmp_path, name):
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        ("no /home/a.b/c-d/zoo/x.json here", "no x.json here"),
+        ("no /srv/a.b/c-d/zoo/x.json here", "no x.json here"),
         ("no 'C:\\\\Users\\\\me\\\\x.json' here", "no 'x.json' here"),
         ("Run `git checkout qlab/networks/zoo`.", "Run `git checkout qlab/networks/zoo`."),
         ("Run `./a/b/c` or `../a/b/c`.", "Run `./a/b/c` or `../a/b/c`."),

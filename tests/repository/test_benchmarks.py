@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import MODULES, __main__, integer, one_thread, onnx, ptq, qat, table
-from benchmarks.__main__ import NAMED, README, insert, main
+from benchmarks.__main__ import NAMED, README, insert, main, missed
 from qlab.metrics import wilson
 
 
@@ -23,6 +23,22 @@ def test_the_page_holds_a_measured_table_of_it(name: str) -> None:
     section = page.partition(f"<!-- {name} -->")[2].partition(f"<!-- /{name} -->")[0]
     assert "| --" in section or "| :--" in section
     assert "Measured on " in section
+
+
+def test_the_page_lists_what_its_tables_miss() -> None:
+    page = README.read_text(encoding="utf-8")
+    assert insert(page, "missed", missed(page)) == page
+
+
+@pytest.mark.parametrize("column", ["kept", "no slower", "within noise"])
+def test_what_is_missed_is_named_by_its_row(column: str) -> None:
+    rows = [
+        {"network": "a", "threads": 1, "ms": 3.0, column: "yes", "note": "no"},
+        {"network": "b", "threads": 2, "ms": 4.0, column: "no", "note": ""},
+        {"network": "c|d", "threads": 1, "ms": 4.0, column: "no", "note": ""},
+        {"network": "e", "threads": 2, "ms": 4.0, column: "", "note": ""},
+    ]
+    assert missed(f"{table('Speed', rows)}\n\nMeasured.") == "- Speed: b 2, c\\|d 1"
 
 
 def test_a_page_without_the_markers_is_refused() -> None:
@@ -95,17 +111,18 @@ def test_options_go_to_what_is_named_and_trainings_run_only_when_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     page = tmp_path / "README.md"
-    page.write_text("".join(f"<!-- {n} --><!-- /{n} -->" for n in MODULES + NAMED))
+    page.write_text("".join(f"<!-- {n} --><!-- /{n} -->" for n in (*MODULES, *NAMED, "missed")))
     asked: list[tuple[str, list[str]]] = []
 
     def measure(name: str, options: list[str]) -> str:
         asked.append((name, options))
-        return "table"
+        return table("Speed", [{"what": f"{name}, alone", "kept": "no"}])
 
     monkeypatch.setattr(__main__, "README", page)
     monkeypatch.setattr(__main__, "measure", measure)
     assert main(["qat", "--minutes", "2"]) == 0
     assert asked == [("qat", ["--minutes", "2"])]
+    assert "<!-- missed -->\n- Speed: qat, alone\n<!-- /missed -->" in page.read_text()
     asked.clear()
     assert main([]) == 0
     assert [name for name, _ in asked] == list(MODULES)
