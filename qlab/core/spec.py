@@ -184,7 +184,7 @@ class QParams:
 _NDIM = {PerTensor: 0, PerAxis: 1, PerGroup: 2}
 
 
-def checked_spec(function: str, spec: object) -> QuantSpec:
+def checked_spec(function: str, spec: object, name: str = "spec") -> QuantSpec:
     """Return ``spec`` if it is a QuantSpec, or say how to make one.
 
     Raises
@@ -200,7 +200,7 @@ def checked_spec(function: str, spec: object) -> QuantSpec:
     """
     if not isinstance(spec, QuantSpec):
         raise TypeError(
-            f"{function}: spec must be a QuantSpec, got spec={spec!r}. Use QuantSpec(bits=8)."
+            f"{function}: {name} must be a QuantSpec, got {name}={spec!r}. Use QuantSpec(bits=8)."
         )
     return spec
 

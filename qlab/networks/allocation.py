@@ -25,7 +25,8 @@ import numpy as np
 
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QParams, QuantSpec, Rounding
-from qlab.networks.arguments import RangeMethod, range_method
+from qlab.core.arguments import chosen
+from qlab.networks.arguments import RangeMethod
 from qlab.networks.network import Network
 from qlab.networks.quantization import Quantized
 from qlab.networks.sensitivity import Sensitivity
@@ -328,7 +329,7 @@ def quantize_mixed(
             f"quantize_mixed: layers must be among {', '.join(weights)}, "
             f"got {', '.join(sorted(unknown))}."
         )
-    range_method("quantize_mixed", method)
+    chosen("quantize_mixed", "method", method, "ranges.METHODS")
     qparams: dict[str, QParams] = {}
     for name, b in bits.items():
         spec = QuantSpec(bits=b, symmetric=symmetric, granularity=granularity)

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from qlab.core import QParams, QuantSpec
+from qlab.core import QParams
 from qlab.networks.network import Network
 
 RangeMethod = Callable[..., QParams]
@@ -63,6 +63,7 @@ def plain_network(function: str, net: object) -> Network:
 
     Examples
     --------
+    >>> from qlab.core import QuantSpec
     >>> from qlab.networks import build, quantize_weights
     >>> small = quantize_weights(build("student_30", np.random.default_rng(0)), QuantSpec(bits=4))
     >>> plain_network("repair", small)
@@ -101,42 +102,6 @@ def weighted_layers(function: str, net: Network, layers: Iterable[str] | None) -
                 f"{function}: layers must be among {', '.join(net.weights)}, got {name!r}."
             )
     return chosen
-
-
-def range_method(function: str, method: object, name: str = "method") -> RangeMethod:
-    """Return a method of ranges, and not its name.
-
-    Examples
-    --------
-    >>> range_method("quantize_weights", "mse")
-    Traceback (most recent call last):
-    TypeError: quantize_weights: method must be a function such as qlab.ranges.minmax, \
-got 'mse'. By name: qlab.ranges.METHODS['mse'].
-    """
-    if not callable(method):
-        by_name = f" By name: qlab.ranges.METHODS[{method!r}]." if isinstance(method, str) else ""
-        raise TypeError(
-            f"{function}: {name} must be a function such as qlab.ranges.minmax, "
-            f"got {told(method)}.{by_name}"
-        )
-    return method
-
-
-def quant_spec(function: str, spec: object, name: str = "spec") -> QuantSpec:
-    """Return what is decided, and not a number of bits alone.
-
-    Examples
-    --------
-    >>> quant_spec("repair", 4)
-    Traceback (most recent call last):
-    TypeError: repair: spec must be a QuantSpec such as qlab.core.QuantSpec(bits=4), got 4.
-    """
-    if not isinstance(spec, QuantSpec):
-        raise TypeError(
-            f"{function}: {name} must be a QuantSpec such as qlab.core.QuantSpec(bits=4), "
-            f"got {told(spec)}."
-        )
-    return spec
 
 
 def told(value: object) -> str:

@@ -19,7 +19,9 @@ from jaxtyping import Float32
 
 from qlab import core, ranges
 from qlab.core import PerAxis, PerTensor, QParams, QuantSpec
-from qlab.networks.arguments import quant_spec, range_method, weighted_layers
+from qlab.core.arguments import chosen
+from qlab.core.spec import checked_spec
+from qlab.networks.arguments import weighted_layers
 from qlab.networks.layers import WEIGHTED, Batch, FakeQuantize, Layer, Shape
 from qlab.networks.network import Network
 
@@ -124,12 +126,12 @@ def quantize_dynamically(
     >>> [layer.name for layer in dynamic.layers]
     ['flatten', 'fc1_input', 'fc1', 'relu1', 'fc2_input', 'fc2']
     """
-    quant_spec("quantize_dynamically", spec)
-    range_method("quantize_dynamically", method)
-    chosen = weighted_layers("quantize_dynamically", net, layers)
+    checked_spec("quantize_dynamically", spec)
+    chosen("quantize_dynamically", "method", method, "ranges.METHODS")
+    names = weighted_layers("quantize_dynamically", net, layers)
     kept: list[Layer] = []
     for layer in net.layers:
-        if isinstance(layer, WEIGHTED) and layer.name in chosen:
+        if isinstance(layer, WEIGHTED) and layer.name in names:
             if kept and isinstance(kept[-1], FakeQuantize | DynamicQuantize):
                 kept.pop()
             kept.append(DynamicQuantize(f"{layer.name}_input", spec, method))

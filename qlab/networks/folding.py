@@ -23,8 +23,10 @@ from jaxtyping import Float32
 
 from qlab import ranges
 from qlab.core import QuantSpec
+from qlab.core.arguments import chosen
 from qlab.core.arrays import finite32
-from qlab.networks.arguments import Chooser, RangeMethod, calibrated, quant_spec, range_method
+from qlab.core.spec import checked_spec
+from qlab.networks.arguments import Chooser, RangeMethod, calibrated
 from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.equalizing import neighbours
 from qlab.networks.layers import WEIGHTED, Conv2d, FakeQuantize, Linear
@@ -147,8 +149,8 @@ def fold_awq(
     >>> small.repaired  # codes and scales, and no factors beside them
     {}
     """
-    quant_spec("fold_awq", spec)
-    range_method("fold_awq", method)
+    checked_spec("fold_awq", spec)
+    chosen("fold_awq", "method", method, "ranges.METHODS")
 
     def factors(layer: Linear | Conv2d, x: np.ndarray, channels: int) -> np.ndarray:
         W, X = layer.weight.reshape(len(layer.weight), -1), unfold(layer, x)

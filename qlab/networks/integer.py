@@ -26,13 +26,14 @@ from jaxtyping import Float, Float32, Integer
 
 from qlab import core, ranges
 from qlab.core import PerAxis, QParams, QuantSpec
+from qlab.core.arguments import chosen
+from qlab.core.spec import checked_spec
 from qlab.networks.accumulator import bits_for
 from qlab.networks.arguments import (
     Chooser,
     calibrated,
     plain_network,
-    quant_spec,
-    range_method,
+    told,
 )
 from qlab.networks.integer_conversion import check_complete, converted, float_twin
 from qlab.networks.integer_layers import (
@@ -196,9 +197,9 @@ class IntegerNetwork:
             ("activations", activations),
             ("logits", logits),
         ):
-            quant_spec(function, spec, name)
-        range_method(function, method)
-        range_method(function, weight_method, "weight_method")
+            checked_spec(function, spec, name)
+        chosen(function, "method", method, "ranges.METHODS")
+        chosen(function, "weight_method", weight_method, "ranges.METHODS")
         x, _ = calibrated(function, calibration, "calibrate an integer network")
         entering = {name: method(a, activations) for name, a in entering_each(net, x).items()}
         return cls.from_grids(
@@ -246,7 +247,7 @@ class IntegerNetwork:
         ValueError
             As `from_quantized`.
         """
-        net = without_fake_quantize(net)
+        net = without_fake_quantize(plain_network("from_grids", net))
         qparams = {}
         for name, W in net.weights.items():
             check_weights(name, weights, W.ndim)
@@ -275,7 +276,8 @@ class IntegerNetwork:
         Parameters
         ----------
         quantized
-            With codes for every layer that holds weights.
+            With codes for every layer that holds weights, and nothing beside them: offsets and
+            factors, which some repairs leave, are no integers.
         entering
             The grid of what enters each of them, by its name.
         leaving
@@ -290,9 +292,17 @@ class IntegerNetwork:
 
         Raises
         ------
+        TypeError
+            If `quantized` is another thing.
         ValueError
-            If a layer has no codes or no grid, or the network has no layer with weights.
+            If a layer has no codes or no grid, a repair left it offsets or factors, or the network
+            has no layer with weights.
         """
+        if not isinstance(quantized, Quantized):
+            raise TypeError(
+                f"from_quantized: quantized must be a Quantized, got {told(quantized)}. "
+                "qlab.networks.quantize_weights makes one."
+            )
         net = without_fake_quantize(quantized.network)
         check_complete(net, quantized, entering)
         grids = [*(entering[name] for name in net.weights), leaving]

@@ -28,7 +28,7 @@ from qlab.networks.quantization import Quantized
 
 
 def check_complete(net: Network, quantized: Quantized, entering: Mapping[str, QParams]) -> None:
-    """Refuse a network that would need a float somewhere."""
+    """Refuse a network that would need a float somewhere, or codes that mean more than a grid."""
     if not net.weights:
         raise ValueError(f"IntegerNetwork: {net.name} must have a layer with weights, got none.")
     for part, held in (("codes", quantized.codes), ("a grid of what enters it", entering)):
@@ -36,6 +36,18 @@ def check_complete(net: Network, quantized: Quantized, entering: Mapping[str, QP
         if missing:
             raise ValueError(
                 f"IntegerNetwork: each layer must have {part}, got none for {missing[0]!r}."
+            )
+    for name, repaired in quantized.repaired.items():
+        if repaired.offset is not None:
+            raise ValueError(
+                f"IntegerNetwork: weights must be (q − z)·s, got real offsets beside the codes "
+                f"(name={name!r}). Repair without them: qlab.ptq.gptq, say."
+            )
+        if repaired.input_scale is not None:
+            raise ValueError(
+                f"IntegerNetwork: weights must be (q − z)·s, got factors of the inputs beside the "
+                f"codes (name={name!r}). Let the layer before take them over: "
+                "qlab.networks.fold_smoothquant or fold_awq, before quantize_weights."
             )
     unknown = [k for k in net.layers if not isinstance(k, (*WEIGHTED, MaxPool2d, ReLU, Flatten))]
     if unknown:

@@ -23,6 +23,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from qlab import core
 from qlab.core import PerAxis, PerTensor, QParams, QuantSpec
+from qlab.core.arguments import integer
 from qlab.networks.accumulator import OVERFLOWS, extremes, limits, saturated, wrapped
 from qlab.networks.requantize import REQUANTIZATIONS, Multiplier, fixed_point
 
@@ -83,8 +84,11 @@ class IntegerLayer:
 
     Raises
     ------
+    TypeError
+        If a number of bits is no integer.
     ValueError
-        If a grid has too many bits or the wrong granularity, or shapes do not go together.
+        If a grid has too many bits or the wrong granularity, shapes do not go together, or there is
+        no such arithmetic.
     """
 
     name: str
@@ -401,19 +405,15 @@ def _check(layer: IntegerLayer) -> None:
                 f"IntegerLayer: {side} codes must have at most {bits} bits, PerTensor(), got "
                 f"(name={name!r}, bits={spec.bits}, granularity={spec.granularity})."
             )
-    if layer.requantization not in REQUANTIZATIONS:
-        raise ValueError(
-            f"IntegerLayer: requantization must be one of {', '.join(REQUANTIZATIONS)}, got "
-            f"{layer.requantization!r}."
-        )
-    if not 2 <= layer.accumulator_bits <= 32:
-        raise ValueError(
-            f"IntegerLayer: accumulator_bits must be 2 to 32, got {layer.accumulator_bits}."
-        )
-    if layer.overflow not in OVERFLOWS:
-        raise ValueError(
-            f"IntegerLayer: overflow must be one of {', '.join(OVERFLOWS)}, got {layer.overflow!r}."
-        )
+    for part, known in (("requantization", list(REQUANTIZATIONS)), ("overflow", list(OVERFLOWS))):
+        if (value := getattr(layer, part)) not in known:
+            raise ValueError(
+                f"IntegerLayer: {part} must be one of {', '.join(known)}, got {value!r}."
+            )
+    for part, low, high in (("accumulator_bits", 2, 32), ("multiplier_bits", 1, 31)):
+        bits = integer("IntegerLayer", part, getattr(layer, part))
+        if not low <= bits <= high:
+            raise ValueError(f"IntegerLayer: {part} must be {low} to {high}, got {bits}.")
     if layer.codes.ndim not in (2, 4) or layer.bias.shape != layer.codes.shape[:1]:
         raise ValueError(
             f"IntegerLayer: codes must be (out, in) or (out, in, h, w) and bias (out,), got "

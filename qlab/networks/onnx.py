@@ -25,6 +25,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from qlab.core import PerAxis, QParams
+from qlab.networks.arguments import told
 from qlab.networks.files import write_whole
 from qlab.networks.integer import IntegerNetwork
 from qlab.networks.integer_layers import IntegerLayer, code_type
@@ -54,6 +55,8 @@ def to_onnx(net: Network | IntegerNetwork, weights: Weights = "uint8") -> bytes:
     ------
     ModuleNotFoundError
         If the package onnx is not installed.
+    TypeError
+        If `net` is another thing.
     ValueError
         If a layer has no ONNX form, or `weights` is another word.
 
@@ -66,6 +69,13 @@ def to_onnx(net: Network | IntegerNetwork, weights: Weights = "uint8") -> bytes:
     """
     if weights not in ("uint8", "int8"):
         raise ValueError(f"to_onnx: weights must be 'uint8' or 'int8', got {weights!r}.")
+    if not isinstance(net, Network | IntegerNetwork):
+        remedy = (
+            "A Quantized has its floats in .network; IntegerNetwork.from_quantized makes integers."
+        )
+        raise TypeError(
+            f"to_onnx: net must be a Network or an IntegerNetwork, got {told(net)}. {remedy}"
+        )
     graph = _Graph(_onnx(), weights)
     if isinstance(net, IntegerNetwork):
         model = graph.integer(net)

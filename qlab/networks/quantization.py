@@ -16,15 +16,14 @@ from jaxtyping import Float32, Int32
 
 from qlab import core, ranges
 from qlab.core import QParams, QuantSpec, Rounding
+from qlab.core.arguments import chosen
+from qlab.core.spec import checked_spec
 from qlab.metrics import Bytes, bytes_packed
 from qlab.networks.arguments import (
     Chooser,
     RangeMethod,
     calibrated,
     plain_network,
-    quant_spec,
-    range_method,
-    told,
     weighted_layers,
 )
 from qlab.networks.dynamic import DynamicQuantize
@@ -123,17 +122,13 @@ def quantize_weights(
     True
     """
     weights = plain_network("quantize_weights", net).weights
-    quant_spec("quantize_weights", spec)
-    range_method("quantize_weights", method)
-    if not callable(rounding):
-        raise TypeError(
-            "quantize_weights: rounding must be a function such as qlab.core.nearest, "
-            f"got {told(rounding)}. By name: qlab.core.ROUNDINGS[name]."
-        )
-    chosen = weighted_layers("quantize_weights", net, layers)
-    qparams = {name: method(weights[name], spec) for name in chosen}
-    codes = {name: core.quantize(weights[name], qparams[name], rounding) for name in chosen}
-    replaced = {name: core.dequantize(codes[name], qparams[name]) for name in chosen}
+    checked_spec("quantize_weights", spec)
+    chosen("quantize_weights", "method", method, "ranges.METHODS")
+    chosen("quantize_weights", "rounding", rounding, "core.ROUNDINGS")
+    names = weighted_layers("quantize_weights", net, layers)
+    qparams = {name: method(weights[name], spec) for name in names}
+    codes = {name: core.quantize(weights[name], qparams[name], rounding) for name in names}
+    replaced = {name: core.dequantize(codes[name], qparams[name]) for name in names}
     return Quantized(net.with_weights(replaced), qparams, codes)
 
 
@@ -183,8 +178,8 @@ def quantize_activations(
     ['flatten', 'fc1_input', 'fc1', 'relu1', 'fc2_input', 'fc2']
     """
     plain_network("quantize_activations", net)
-    quant_spec("quantize_activations", spec)
-    range_method("quantize_activations", method)
+    checked_spec("quantize_activations", spec)
+    chosen("quantize_activations", "method", method, "ranges.METHODS")
     x, _ = calibrated("quantize_activations", calibration, "calibrate activation ranges")
     entering = activations(without_fake_quantize(net), x)
     return fake_quantize_inputs(net, {name: method(x, spec) for name, x in entering.items()})

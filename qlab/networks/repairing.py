@@ -23,7 +23,8 @@ from jaxtyping import Float32, Float64
 from numpy.lib.stride_tricks import sliding_window_view
 
 from qlab.core import PerAxis, QuantSpec
-from qlab.networks.arguments import Chooser, calibrated, quant_spec, weighted_layers
+from qlab.core.spec import checked_spec
+from qlab.networks.arguments import Chooser, calibrated, weighted_layers
 from qlab.networks.layers import WEIGHTED, Conv2d, Linear
 from qlab.networks.network import Network
 from qlab.networks.quantization import Quantized, activations
@@ -83,7 +84,7 @@ def repair(
             f"repair: method must be a function such as qlab.ptq.gptq, got {method!r}. "
             "By name: qlab.ptq.METHODS[name]."
         )
-    quant_spec("repair", spec)
+    checked_spec("repair", spec)
     if spec.granularity == PerAxis(-2):  # rows of (out, in); of the kernels, it would be another
         spec = dataclasses.replace(spec, granularity=PerAxis(0))
     chosen = weighted_layers("repair", net, layers)

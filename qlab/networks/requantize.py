@@ -21,6 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Int32, Int64
 
+from qlab.core.arguments import integer
+
 LARGEST = np.iinfo(np.int32).max
 SMALLEST = np.iinfo(np.int32).min
 Shift = Int[np.ndarray, "..."] | np.integer | int
@@ -76,6 +78,8 @@ def fixed_point(real: Float[np.ndarray, "..."] | np.floating | float, bits: int 
 
     Raises
     ------
+    TypeError
+        If `bits` is no integer.
     ValueError
         If a value is negative or NaN, or there are too few or too many bits.
 
@@ -87,7 +91,7 @@ def fixed_point(real: Float[np.ndarray, "..."] | np.floating | float, bits: int 
     >>> float(half.value), float(fixed_point(0.7, bits=2).value)
     (0.75, 0.75)
     """
-    if not 1 <= bits <= 31:
+    if not 1 <= integer("fixed_point", "bits", bits) <= 31:
         raise ValueError(f"fixed_point: bits must be 1 to 31, got {bits}.")
     M = np.asarray(real, np.float64)
     if not (M >= 0).all():

@@ -12,7 +12,8 @@ import numpy as np
 
 from qlab import core, ranges
 from qlab.core import QuantSpec
-from qlab.networks.arguments import Chooser, RangeMethod, calibrated, range_method
+from qlab.core.arguments import chosen
+from qlab.networks.arguments import Chooser, RangeMethod, calibrated
 from qlab.networks.layers import FakeQuantize
 from qlab.networks.network import Network
 from qlab.networks.quantization import (
@@ -75,7 +76,7 @@ def quantize_whole(
                 f"quantize_whole: {name} must be PerTensor(), got {spec.granularity}. "
                 "Only weights have rows and groups with scales of their own."
             )
-    range_method("quantize_whole", method)
+    chosen("quantize_whole", "method", method, "ranges.METHODS")
     images, _ = calibrated("quantize_whole", calibration, "calibrate a whole network")
     net = without_fake_quantize(net)
     small = net if inputs is None else quantize_activations(net, calibration, inputs, method)

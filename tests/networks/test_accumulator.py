@@ -1,5 +1,7 @@
 """Narrow registers against plain Python integers; a sum followed product by product."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -17,6 +19,7 @@ from qlab.networks import (
     to_onnx,
 )
 from qlab.networks.accumulator import extremes, limits, saturated, walk, wrapped
+from tests.strategies import unchecked
 
 BITS = st.integers(2, 32)
 U8 = QuantSpec(bits=8, signed=False, symmetric=False)
@@ -218,7 +221,7 @@ def test_a_multiplier_of_one_bit_is_a_shift() -> None:
 
 REFUSED = {
     "overflow": ({"overflow": "trap"}, "overflow must be one of wrap, saturate, got 'trap'"),
-    "multiplier": ({"multiplier_bits": 32}, "bits must be 1 to 31, got 32"),
+    "multiplier": ({"multiplier_bits": 32}, "multiplier_bits must be 1 to 31, got 32"),
     "accumulator": ({"accumulator_bits": 1}, "accumulator_bits must be 2 to 32, got 1"),
     "unknown": ({"accumulator": 8}, "with_arithmetic: one of .* expected, got 'accumulator'"),
 }
@@ -228,6 +231,20 @@ REFUSED = {
 def test_arithmetic_that_does_not_exist_is_refused(small, more, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         small.with_arithmetic(**more)
+
+
+@pytest.mark.parametrize("part", ["accumulator_bits", "multiplier_bits"])
+@pytest.mark.parametrize("bits", ["8", 8.0, None, True])
+def test_bits_that_are_no_integer_are_refused_in_one_sentence(small, part: str, bits) -> None:
+    said = f"^IntegerLayer: {part} must be an integer, got {part}={re.escape(repr(bits))}.$"
+    with unchecked(), pytest.raises(TypeError, match=said):
+        small.with_arithmetic(**{part: bits})
+
+
+@pytest.mark.parametrize("part", ["requantization", "overflow"])
+def test_arithmetic_that_is_no_word_is_refused_in_one_sentence(small, part: str) -> None:
+    with unchecked(), pytest.raises(ValueError, match=rf"{part} must be one of .*, got \['wrap'\]"):
+        small.with_arithmetic(**{part: ["wrap"]})
 
 
 def test_following_nowhere_is_refused(small: IntegerNetwork) -> None:

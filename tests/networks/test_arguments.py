@@ -70,29 +70,53 @@ SPLIT = data.load("mnist").calibration[:2]
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a method by name": (
         lambda: networks.quantize_weights(NET, FOUR, "minmax"),
-        "quantize_weights: method must be a function such as qlab.ranges.minmax, got 'minmax'. "
-        "By name: qlab.ranges.METHODS['minmax'].",
+        "quantize_weights: method must be a function, got method='minmax'. Use one of "
+        "ranges.METHODS, by name ranges.METHODS['minmax'].",
     ),
     "a method that is a number": (
         lambda: networks.quantize_activations(NET, SPLIT, FOUR, 3),
-        "quantize_activations: method must be a function such as qlab.ranges.minmax, got 3.",
+        "quantize_activations: method must be a function, got method=3. Use one of ranges.METHODS.",
     ),
     "a rounding by name": (
         lambda: networks.quantize_weights(NET, FOUR, rounding="nearest"),
-        "quantize_weights: rounding must be a function such as qlab.core.nearest, got 'nearest'. "
-        "By name: qlab.core.ROUNDINGS[name].",
+        "quantize_weights: rounding must be a function, got rounding='nearest'. Use one of "
+        "core.ROUNDINGS, by name core.ROUNDINGS['nearest'].",
+    ),
+    "a method of AWQ by name": (
+        lambda: networks.fold_awq(NET, FOUR, SPLIT, method="mse"),
+        "fold_awq: method must be a function, got method='mse'. Use one of "
+        "ranges.METHODS, by name ranges.METHODS['mse'].",
+    ),
+    "a method of mixed bits by name": (
+        lambda: networks.quantize_mixed(NET, {"fc1": 2}, method="mse"),
+        "quantize_mixed: method must be a function, got method='mse'. Use one of "
+        "ranges.METHODS, by name ranges.METHODS['mse'].",
+    ),
+    "a method of a whole network by name": (
+        lambda: networks.quantize_whole(NET, SPLIT, method="mse"),
+        "quantize_whole: method must be a function, got method='mse'. Use one of "
+        "ranges.METHODS, by name ranges.METHODS['mse'].",
+    ),
+    "a method of integers by name": (
+        lambda: IntegerNetwork.from_calibration(NET, SPLIT, weight_method="mse"),
+        "from_calibration: weight_method must be a function, got weight_method='mse'. Use one of "
+        "ranges.METHODS, by name ranges.METHODS['mse'].",
     ),
     "no spec": (
         lambda: networks.quantize_weights(NET, None),
-        "quantize_weights: spec must be a QuantSpec such as qlab.core.QuantSpec(bits=4), got None.",
+        "quantize_weights: spec must be a QuantSpec, got spec=None. Use QuantSpec(bits=8).",
     ),
     "bits as a spec": (
         lambda: networks.repair(NET, 4, ptq.gptq, SPLIT),
-        "repair: spec must be a QuantSpec such as qlab.core.QuantSpec(bits=4), got 4.",
+        "repair: spec must be a QuantSpec, got spec=4. Use QuantSpec(bits=8).",
+    ),
+    "no spec of what each image gets": (
+        lambda: networks.quantize_dynamically(NET, None),
+        "quantize_dynamically: spec must be a QuantSpec, got spec=None. Use QuantSpec(bits=8).",
     ),
     "bits as the weights": (
         lambda: IntegerNetwork.from_calibration(NET, SPLIT, weights=8),
-        "from_calibration: weights must be a QuantSpec such as qlab.core.QuantSpec(bits=4), got 8.",
+        "from_calibration: weights must be a QuantSpec, got weights=8. Use QuantSpec(bits=8).",
     ),
     "a quantized network": (
         lambda: IntegerNetwork.from_calibration(networks.quantize_weights(NET, FOUR), SPLIT),

@@ -1,7 +1,9 @@
 """Integer-only inference against loops over Python's integers, its float twin, and the dtypes."""
 
+import re
 import sys
 from fractions import Fraction
+from functools import partial
 from types import FrameType
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from qlab import core, data, metrics, networks, ranges
+from qlab import core, data, metrics, networks, ptq, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QParams, QuantSpec
 from qlab.networks import (
     OVERFLOWS,
@@ -411,6 +413,38 @@ def test_codes_found_elsewhere_are_taken_as_they_are() -> None:
         IntegerNetwork.from_quantized(partly, entering, leaving)
     with pytest.raises(ValueError, match="a grid of what enters it, got none for 'fc1'"):
         IntegerNetwork.from_quantized(quantized, {}, leaving)
+
+
+@pytest.mark.parametrize("name", ptq.METHODS)
+def test_codes_of_a_repair_are_converted_where_they_mean_all_and_refused_where_not(name) -> None:
+    net, spec = networks.load("mlp_784_128_10"), QuantSpec(bits=4, granularity=PerAxis(0))
+    method = partial(ptq.adaround, iterations=5) if name == "adaround" else ptq.METHODS[name]
+    repaired = networks.repair(net, spec, method, CALIBRATION[:20])
+    entering = {
+        layer: ranges.minmax(x, ACTIVATIONS)
+        for layer, x in networks.activations(net, CALIBRATION[:20].images).items()
+    }
+    leaving = ranges.minmax(net.predict(CALIBRATION[:20].images), QuantSpec(bits=16))
+    told = {
+        "hqq": "got real offsets beside the codes (name='fc1'). Repair without them: qlab.ptq.gptq",
+        "smoothquant": "got factors of the inputs beside the codes (name='fc1'). Let the layer "
+        "before take them over: qlab.networks.fold_smoothquant or fold_awq",
+    }
+    if name in ("hqq", "smoothquant", "awq"):
+        words = told["hqq" if name == "hqq" else "smoothquant"]
+        said = f"IntegerNetwork: weights must be (q − z)·s, {words}"
+        with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+            IntegerNetwork.from_quantized(repaired, entering, leaving)
+        return
+    small = IntegerNetwork.from_quantized(repaired, entering, leaving)
+    for layer, W in repaired.network.weights.items():
+        np.testing.assert_array_equal(small.simulated.weights[layer], W)
+
+
+def test_a_network_that_is_not_quantized_has_no_codes_to_convert() -> None:
+    said = r"^from_quantized: quantized must be a Quantized, got Network\. qlab\.networks\.quantize"
+    with unchecked(), pytest.raises(TypeError, match=said):
+        IntegerNetwork.from_quantized(networks.load("mlp_784_128_10"), {}, per_tensor(1.0, 0))
 
 
 def test_a_bias_that_does_not_fit_beside_given_codes_is_refused() -> None:

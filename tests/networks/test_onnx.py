@@ -239,6 +239,12 @@ def test_what_has_no_form_in_onnx_is_refused_in_one_sentence() -> None:
     fake = quantize_activations(net, MNIST.calibration[:8], QuantSpec())
     with pytest.raises(ValueError, match=r"got FakeQuantize .*as an IntegerNetwork"):
         to_onnx(fake)
+    said = (
+        r"^to_onnx: net must be a Network or an IntegerNetwork, got Quantized\. A Quantized has "
+        r"its floats in \.network; IntegerNetwork\.from_quantized makes integers\.$"
+    )
+    with unchecked(), pytest.raises(TypeError, match=said):
+        to_onnx(networks.quantize_weights(net, QuantSpec(bits=4)))
     with unchecked(), pytest.raises(ValueError, match="weights must be 'uint8' or 'int8'"):
         to_onnx(net, "int4")
 
