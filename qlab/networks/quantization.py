@@ -8,7 +8,7 @@ Biases stay float32: there are few, and integer inference adds them in 32 bits a
 Source: Jacob et al. 2018, arXiv:1712.05877, §2; Krishnamoorthi 2018, arXiv:1806.08342, §3.1.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from jaxtyping import Float32, Int32
 
 from qlab import core, ranges
 from qlab.core import QParams, QuantSpec, Rounding
-from qlab.core.arguments import chosen
+from qlab.core.arguments import chosen, whole
 from qlab.core.spec import checked_spec
 from qlab.metrics import Bytes, bytes_packed
 from qlab.networks.arguments import (
@@ -30,6 +30,7 @@ from qlab.networks.dynamic import DynamicQuantize
 from qlab.networks.layers import WEIGHTED, FakeQuantize, Layer
 from qlab.networks.network import Network
 from qlab.ptq import Repaired
+from qlab.ranges import Observer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +138,9 @@ def quantize_activations(
     calibration: Chooser,
     spec: QuantSpec,
     method: RangeMethod = ranges.minmax,
+    *,
+    observer: Callable[[QuantSpec], Observer] | None = None,
+    batch_size: int = 100,
 ) -> Network:
     """Put a `FakeQuantize` layer before each layer that holds weights, eq. (2).
 
@@ -150,7 +154,12 @@ def quantize_activations(
         Bits and symmetry; `PerTensor` only. Activations after a rectifier are never negative:
         ``signed=False`` spends no code on what does not occur.
     method
-        One of `qlab.ranges.METHODS`.
+        One of `qlab.ranges.METHODS`, which sees all activations of a layer at once.
+    observer
+        One of `qlab.ranges.OBSERVERS`, in the place of ``method``: images pass in batches, and no
+        more than the activations of one batch are held.
+    batch_size
+        Images of a batch, at least 1; only an observer asks for it.
 
     Returns
     -------
@@ -176,13 +185,35 @@ def quantize_activations(
     >>> calibration = qlab.data.load("mnist").calibration
     >>> [layer.name for layer in quantize_activations(net, calibration, QuantSpec()).layers]
     ['flatten', 'fc1_input', 'fc1', 'relu1', 'fc2_input', 'fc2']
+    >>> streamed = quantize_activations(
+    ...     net, calibration, QuantSpec(), observer=qlab.ranges.OBSERVERS["histogram"]
+    ... )
     """
     plain_network("quantize_activations", net)
     checked_spec("quantize_activations", spec)
     chosen("quantize_activations", "method", method, "ranges.METHODS")
+    size = whole("quantize_activations", "batch_size", batch_size)
     x, _ = calibrated("quantize_activations", calibration, "calibrate activation ranges")
-    entering = activations(without_fake_quantize(net), x)
-    return fake_quantize_inputs(net, {name: method(x, spec) for name, x in entering.items()})
+    plain = without_fake_quantize(net)
+    if observer is None:
+        found = {name: method(x, spec) for name, x in activations(plain, x).items()}
+    else:
+        chosen("quantize_activations", "observer", observer, "ranges.OBSERVERS")
+        found = _observed(plain, x, {name: observer(spec) for name in net.weights}, size)
+    return fake_quantize_inputs(net, found)
+
+
+def _observed(
+    net: Network,
+    images: Float32[np.ndarray, "n c h w"],
+    observers: Mapping[str, Observer],
+    batch_size: int,
+) -> dict[str, QParams]:
+    """Show what enters each layer to its observer, a batch at a time."""
+    for start in range(0, len(images), batch_size):
+        for name, x in activations(net, images[start : start + batch_size]).items():
+            observers[name].observe(x)
+    return {name: observer.calculate_qparams() for name, observer in observers.items()}
 
 
 def fake_quantize_inputs(net: Network, qparams: Mapping[str, QParams]) -> Network:

@@ -3,8 +3,9 @@
     observe(x)                  takes a piece in, and returns nothing
     calculate_qparams()         scale and zero point for everything seen so far
 
-An observer holds a few numbers, however much it has seen, so a network can be calibrated on more
-images than fit into memory. The names are torch's (``torch.ao.quantization.observer``).
+An observer holds a few numbers, however much it has seen, so a network can be calibrated on images
+whose activations don't fit into memory: ``qlab.networks.quantize_activations(…, observer=…)`` shows
+it one batch after the other. The names are torch's (``torch.ao.quantization.observer``).
 
 Source: Jacob et al. 2018, arXiv:1712.05877, section 3.1 (ranges gathered over batches).
 """

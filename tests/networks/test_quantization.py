@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from qlab import core, data, networks, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
 from qlab.networks import FakeQuantize, Network, build, quantize_activations, quantize_weights
+from tests.strategies import unchecked
 
 
 def net(name: str = "lenet_5") -> Network:
@@ -91,6 +94,55 @@ def test_enough_bits_leave_the_logits_and_few_do_not() -> None:
     hidden = s[0] / 2 * fc1  # error of each hidden unit; the rectifier does not enlarge it
     rounding = 1e3 * 2.0**-24 * np.abs(logits).max() * fc2
     assert errors[3] <= (s[1] / 2 + hidden) * fc2 + rounding
+
+
+@pytest.mark.parametrize("name", ranges.OBSERVERS)
+def test_an_observer_sees_every_image_once_in_batches_and_its_grid_is_taken(name) -> None:
+    images, spec, seen = data.load("mnist").calibration[:50], QuantSpec(bits=6), {}
+
+    def watching(spec: QuantSpec) -> ranges.Observer:
+        observer = ranges.OBSERVERS[name](spec)
+        observe, seen[observer] = observer.observe, []
+        observer.observe = lambda x: (seen[observer].append(x.copy()), observe(x))[1]
+        return observer
+
+    old = net()
+    new = quantize_activations(old, images, spec, observer=watching, batch_size=12)
+    whole = networks.activations(old, images.images)
+    assert len(seen) == len(whole) == 4
+    for (weighted, x), pieces in zip(whole.items(), seen.values(), strict=True):
+        assert [len(piece) for piece in pieces] == [12, 12, 12, 12, 2]
+        np.testing.assert_allclose(np.concatenate(pieces), x, rtol=1e-5, atol=1e-6)
+        alone = ranges.OBSERVERS[name](spec)
+        for piece in pieces:
+            alone.observe(piece)
+        layer = new.layers[new.index(weighted) - 1]
+        assert isinstance(layer, FakeQuantize)
+        assert layer.qparams.scale == alone.calculate_qparams().scale
+        assert layer.qparams.zero_point == alone.calculate_qparams().zero_point
+
+
+def test_the_memory_of_an_observed_calibration_is_that_of_a_batch() -> None:
+    old, calibration = net(), data.load("mnist").calibration
+
+    def most(n: int, **options: object) -> int:
+        tracemalloc.start()
+        quantize_activations(old, calibration[:n], QuantSpec(), **options)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak - calibration[:n].images.nbytes  # which the split unpacks
+
+    few, many = (most(n, observer=ranges.MinMaxObserver, batch_size=20) for n in (100, 400))
+    assert many < 1.1 * few
+    assert most(400) > 4 * many
+
+
+def test_an_observer_that_is_none_and_a_batch_of_nothing_are_refused() -> None:
+    calibration, by_name = data.load("mnist").calibration[:9], r"ranges\.OBSERVERS\['minmax'\]"
+    with unchecked(), pytest.raises(TypeError, match=rf"got observer='minmax'\..*{by_name}"):
+        quantize_activations(net(), calibration, QuantSpec(), observer="minmax")
+    with pytest.raises(ValueError, match="quantize_activations: batch_size must be"):
+        quantize_activations(net(), calibration, QuantSpec(), batch_size=0)
 
 
 def test_calibrating_again_replaces_and_removing_restores() -> None:
