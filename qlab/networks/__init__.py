@@ -35,6 +35,7 @@ from qlab.networks.costs import (
     codes_of,
     layer_bytes_huffman,
     network_bit_operations,
+    weight_errors,
 )
 from qlab.networks.criteria import (
     Criterion,
@@ -101,7 +102,7 @@ from qlab.networks.students import (
 )
 from qlab.networks.summary import Row, Summary
 from qlab.networks.trained import card, load, names
-from qlab.networks.whole import quantize_whole
+from qlab.networks.whole import bytes_biases, quantize_whole
 
 __all__ = [
     "ARCHITECTURES",
@@ -142,6 +143,7 @@ __all__ = [
     "bits_for",
     "budget_at",
     "build",
+    "bytes_biases",
     "bytes_huffman",
     "candidates",
     "card",
@@ -201,6 +203,7 @@ __all__ = [
     "to_onnx",
     "unfold",
     "uniform",
+    "weight_errors",
     "without_fake_quantize",
 ]
 

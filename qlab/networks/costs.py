@@ -1,4 +1,4 @@
-"""What a quantized network costs: bytes with a word a code, bit operations of one image.
+"""What a quantized network costs: its weights' errors, bytes with a word a code, bit operations.
 
     bytes            a Huffman stream for each layer's codes, its table of lengths in front   (1)
                      all else as in `small.bytes`
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from qlab import coding
-from qlab.metrics import Bytes
+from qlab.metrics import Bytes, Errors, errors
 from qlab.networks.coding import CodedNetwork
 from qlab.networks.network import Network
 from qlab.networks.quantization import Quantized
@@ -46,6 +46,36 @@ def codes_of(small: Quantized | CodedNetwork) -> Mapping[str, Integer[np.ndarray
     if isinstance(small, Quantized):
         return small.codes
     return {name: coded.codes for name, coded in small.coded.items()}
+
+
+def weight_errors(net: Network, small: Quantized | CodedNetwork) -> Errors:
+    """Measure what became of the weights that have codes, all of them in a row.
+
+    Parameters
+    ----------
+    net
+        What was quantized.
+    small
+        From `quantize_weights`, `repair` or `code_weights`.
+
+    Returns
+    -------
+    Errors
+        As ``metrics.errors`` of all weights before and after.
+
+    Examples
+    --------
+    >>> from qlab.core import QuantSpec
+    >>> from qlab.networks import build, quantize_weights
+    >>> net = build("student_30", np.random.default_rng(0))
+    >>> round(weight_errors(net, quantize_weights(net, QuantSpec(bits=8))).sqnr)
+    41
+    """
+    W, W_hat = (
+        np.concatenate([one.weights[name].ravel() for name in codes_of(small)])
+        for one in (net, small.network)
+    )
+    return errors(W, W_hat)
 
 
 def layer_bytes_huffman(small: Quantized | CodedNetwork, name: str) -> int:

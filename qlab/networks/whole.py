@@ -1,6 +1,7 @@
 """A whole model quantized: weights, biases, inputs and outputs, each to bits of its own.
 
     y = x̂ Ŵᵀ + b̂,   ŷ = fake_quantize(y)   behind the last layer                         (1)
+    bytes of b̂ = ⌈n·b/8⌉ + 4 of the scale (+ a zero point)   for each layer              (2)
 
 Whatever gets no bits stays float32. Inputs and outputs get their ranges from calibration images,
 run through the float network.
@@ -89,6 +90,28 @@ def quantize_whole(
         return small
     leaving = method(net.predict(images), outputs)
     return small.with_layers([*small.layers, FakeQuantize("output", leaving)])
+
+
+def bytes_biases(net: Network, spec: QuantSpec) -> int:
+    """Return what the biases of a network take when quantized so, equation 2.
+
+    Parameters
+    ----------
+    net
+        Only shapes matter.
+    spec
+        What ``quantize_whole`` got for its biases: `PerTensor`, a scale for each layer.
+
+    Examples
+    --------
+    >>> from qlab.networks import build
+    >>> net = build("mlp_784_128_10", np.random.default_rng(0))
+    >>> bytes_biases(net, QuantSpec(bits=4))                  # 64 + 5 of codes, two scales
+    77
+    """
+    zero_point = 0 if spec.symmetric else core.packed_bytes(1, spec.bits)
+    sizes = (core.packed_bytes(b.size, spec.bits) for b in net.biases.values())
+    return sum(size + 4 + zero_point for size in sizes)
 
 
 def _on_grid(x: np.ndarray, spec: QuantSpec, method: RangeMethod) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qlab import codebooks, coding, data, networks, ptq
+from qlab import codebooks, coding, core, data, metrics, networks, ptq, ranges
 from qlab.core import PerAxis, QuantSpec
 from qlab.networks import Conv2d, Linear, bytes_huffman, network_bit_operations
 
@@ -55,3 +55,25 @@ def test_bit_operations_are_counted_multiplication_by_multiplication() -> None:
 def test_what_no_network_has_is_refused(bits: dict, activation_bits: int, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         network_bit_operations(networks.load("lenet_5"), bits, activation_bits)
+
+
+def test_errors_are_those_of_all_coded_weights_in_a_row() -> None:
+    net = networks.load("student_30_t4")
+    small = networks.quantize_weights(net, QuantSpec(bits=3), layers=["fc1", "fc3"])
+    W, W_hat = (
+        np.concatenate([one.weights["fc1"].ravel(), one.weights["fc3"].ravel()])
+        for one in (net, small.network)
+    )
+    assert networks.weight_errors(net, small) == metrics.errors(W, W_hat)
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("bits", [1, 3, 16])
+def test_biases_take_what_packed_codes_and_a_scale_a_layer_take(bits: int, symmetric: bool) -> None:
+    net, spec = networks.load("student_30_t4"), QuantSpec(bits=bits, symmetric=symmetric)
+    expected = 0
+    for b in net.biases.values():
+        q = core.quantize(b, ranges.minmax(b, spec))
+        expected += len(core.pack(q, bits, signed=True)) + 4
+        expected += 0 if symmetric else len(core.pack(np.zeros(1, np.int32), bits, signed=True))
+    assert networks.bytes_biases(net, spec) == expected
