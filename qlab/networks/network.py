@@ -123,7 +123,7 @@ class Network:
         Parameters
         ----------
         images
-            (N, C, H, W) in [0, 1], as they come from `qlab.data`.
+            (N, C, H, W) in [0, 1], as they come from `qlab.data`; finite, which is not checked.
         batch_size
             Images at a time. By default as many as fit `BATCH_BYTES`.
         threads
@@ -133,14 +133,20 @@ class Network:
         Returns
         -------
         np.ndarray
-            float32 (N, classes).
+            float32 (N, classes). An image that holds NaN has logits of NaN.
 
         Raises
         ------
         TypeError
             If the images are no array of floats.
         ValueError
-            If their shape is not the network's input shape.
+            If their shape is not the network's input shape, or one that isn't finite meets a
+            layer that quantizes.
+
+        Notes
+        -----
+        Looking for NaN would cost every call time, so who reads the logits looks:
+        `qlab.metrics.accuracy` refuses such logits.
         """
         return self.run(images, batch_size=batch_size, threads=threads)
 

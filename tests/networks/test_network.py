@@ -3,7 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from qlab.networks import Flatten, Linear, MaxPool2d, Network, ReLU, build, mlp
+from qlab.core import QuantSpec
+from qlab.metrics import accuracy
+from qlab.networks import FakeQuantize, Flatten, Linear, MaxPool2d, Network, ReLU, build, mlp
+from qlab.ranges import minmax
 from tests.networks.slow import conv2d, max_pool2d
 
 
@@ -68,6 +71,25 @@ def test_predict_leaves_images_alone_and_takes_float64() -> None:
     x = images(3)
     x.flags.writeable = False
     np.testing.assert_array_equal(net().predict(x), net().predict(x.astype(np.float64)))
+
+
+def test_an_image_of_nan_has_logits_of_nan_that_no_accuracy_counts() -> None:
+    x, labels = images(3), np.zeros(3, np.int64)
+    x[1, 0, 5, 5] = np.nan
+    logits = net().predict(x)
+    assert np.isnan(logits[1]).all()
+    assert np.isfinite(logits[[0, 2]]).all()
+    with pytest.raises(ValueError, match="logits must be finite, got 10 NaN or infinite of 30"):
+        accuracy(logits, labels)
+
+
+def test_an_image_of_nan_is_refused_by_a_layer_that_quantizes() -> None:
+    x = images(2)
+    lenet, grid = net(), minmax(x, QuantSpec(symmetric=False))
+    quantized = lenet.with_layers([FakeQuantize("input", grid), *lenet.layers])
+    x[1, 0, 5, 5] = np.nan
+    with pytest.raises(ValueError, match="must be finite, got 1 NaN or infinite"):
+        quantized.predict(x)
 
 
 def test_with_weights_shares_what_it_does_not_replace_and_changes_no_one_else() -> None:
