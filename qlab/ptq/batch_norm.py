@@ -8,6 +8,9 @@ At inference μ and σ are constants, so the whole of (1) is part of the layer, 
 weights that have to be quantized. Where it is not folded, quantized weights give outputs of another
 mean and variance than (1) expects; (3) measures them again.
 
+No layer of ``qlab.networks`` normalizes: ``qlab.training`` folds before it hands a network over.
+What stands here works on arrays of a network from elsewhere, and shows the steps by themselves.
+
 Source: Jacob et al. 2018, arXiv:1712.05877, section 3.2, equation 14 (folding); Sun, Fu and others
 2019, "Hybrid 8-bit floating point training", NeurIPS (re-tuning the statistics).
 """
