@@ -25,7 +25,7 @@ import numpy as np
 
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QParams, QuantSpec, Rounding
-from qlab.core.arguments import chosen
+from qlab.core.arguments import chosen, integer, real
 from qlab.networks.arguments import RangeMethod
 from qlab.networks.network import Network
 from qlab.networks.quantization import Quantized
@@ -68,8 +68,8 @@ def uniform(table: Sensitivity, budget: int) -> Allocation:
 
     Raises
     ------
-    ValueError
-        If no number of bits fits, with the smallest budget that does.
+    TypeError, ValueError
+        No whole number; if no number of bits fits, with the smallest budget that does.
 
     Examples
     --------
@@ -78,6 +78,7 @@ def uniform(table: Sensitivity, budget: int) -> Allocation:
     >>> uniform(table, budget=210).bits
     {'fc1': 2, 'fc2': 2}
     """
+    budget = whole_budget("uniform", budget)
     totals = table.cost.sum(axis=0)
     fits = np.flatnonzero(totals <= budget)
     if fits.size == 0:
@@ -106,8 +107,8 @@ def greedy(table: Sensitivity, budget: int) -> Allocation:
 
     Raises
     ------
-    ValueError
-        If the budget can't be met, with the smallest that can.
+    TypeError, ValueError
+        No whole number; if the budget can't be met, with the smallest that can.
 
     Examples
     --------
@@ -147,8 +148,8 @@ def exact(table: Sensitivity, budget: int) -> Allocation:
 
     Raises
     ------
-    ValueError
-        If the budget can't be met, with the smallest that can.
+    TypeError, ValueError
+        No whole number; if the budget can't be met, with the smallest that can.
 
     Examples
     --------
@@ -237,8 +238,8 @@ def budget_at(table: Sensitivity, bits: float | int) -> int:
 
     Raises
     ------
-    ValueError
-        Bits that are not above 0, or a table of one column.
+    TypeError, ValueError
+        Bits that are no number above 0, or a table of one column.
 
     Examples
     --------
@@ -247,15 +248,40 @@ def budget_at(table: Sensitivity, bits: float | int) -> int:
     >>> budget_at(table, 2), budget_at(table, 3), budget_at(table, 1)
     (110, 165, 55)
     """
-    if not (0 < bits < np.inf and len(table.bits) > 1):
+    b = real("budget_at", "bits", bits)
+    if not (0 < b < np.inf and len(table.bits) > 1):
         raise ValueError(
             f"budget_at: bits must be above 0 and the table hold at least two, got {bits=} and "
             f"{table.bits}."
         )
     known, totals = table.bits, table.cost.sum(axis=0)
-    j = int(np.clip(np.searchsorted(known, bits), 1, len(known) - 1))
+    j = int(np.clip(np.searchsorted(known, b), 1, len(known) - 1))
     slope = (int(totals[j]) - int(totals[j - 1])) / (known[j] - known[j - 1])
-    return max(0, int(totals[j]) + int(np.floor((bits - known[j]) * slope)))
+    return max(0, int(totals[j]) + int(np.floor((b - known[j]) * slope)))
+
+
+def whole_budget(function: str, budget: object) -> int:
+    """Return a budget as an int, or say that it is none.
+
+    Raises
+    ------
+    TypeError
+        No whole number; 1e9 is none.
+
+    Examples
+    --------
+    >>> whole_budget("uniform", 1e9)
+    Traceback (most recent call last):
+    TypeError: uniform: budget must be a whole number, got budget=1000000000.0. Use int(budget).
+    """
+    try:
+        return integer(function, "budget", budget)
+    except TypeError:
+        known = isinstance(budget, float) and np.isfinite(budget)
+        remedy = " Use int(budget)." if known else ""
+        raise TypeError(
+            f"{function}: budget must be a whole number, got {budget=}.{remedy}"
+        ) from None
 
 
 def check_budget(function: str, table: Sensitivity, budget: int) -> None:
@@ -273,8 +299,7 @@ def check_budget(function: str, table: Sensitivity, budget: int) -> None:
     Traceback (most recent call last):
     ValueError: exact: budget must be at least 100 bytes (fc1 at 2 bits), got budget=99.
     """
-    if isinstance(budget, bool) or not hasattr(budget, "__index__"):
-        raise TypeError(f"{function}: budget must be a whole number, got budget={budget!r}.")
+    budget = whole_budget(function, budget)
     cheapest = table.cost.argmin(axis=1)
     least = int(table.cost.min(axis=1).sum())
     if budget < least:

@@ -22,7 +22,7 @@ from qlab.distillation import soft_targets
 from qlab.networks.arguments import Chooser, RangeMethod, calibrated
 from qlab.networks.layers import Linear
 from qlab.networks.network import Network
-from qlab.networks.sensitivity import BITS, Sensitivity, layer_bytes
+from qlab.networks.sensitivity import BITS, Sensitivity, checked_widths, layer_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,7 @@ def hessian_sensitivity(
     >>> bool((table.loss[:, 0] > table.loss[:, 1]).all())
     True
     """
-    widths = tuple(sorted(set(bits)))
-    if not widths:
-        raise ValueError("hessian_sensitivity: bits must name at least one number, got none.")
+    widths = checked_widths("hessian_sensitivity", bits)
     sizes = {name: W.size for name, W in net.weights.items()}
     got = {name: trace.weights for name, trace in traces.items()}
     if got != sizes:

@@ -10,7 +10,7 @@ Source: Dong et al. 2019, arXiv:1905.03696 (sensitivity decides bits); (3) count
 et al. 2018, arXiv:1804.10969, does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from jaxtyping import Float, Int
 
 from qlab import core, ranges
 from qlab.core import Granularity, PerTensor, QuantSpec
+from qlab.core.arguments import integer
+from qlab.core.arrays import float_array, integer_array
 from qlab.networks.arguments import Chooser, RangeMethod, calibrated
 from qlab.networks.criteria import Criterion, Outcome, cross_entropy
 from qlab.networks.network import Network
@@ -45,6 +47,8 @@ class Sensitivity:
 
     Raises
     ------
+    TypeError
+        A loss that is no array of floats, bits or costs that are no integers.
     ValueError
         Shapes that do not go together, bits that do not ascend, a loss that is not finite, a
         cost below 0.
@@ -66,13 +70,16 @@ class Sensitivity:
     unit: str = "bytes"
 
     def __post_init__(self) -> None:
+        float_array("Sensitivity", "loss", self.loss)
+        integer_array("Sensitivity", "cost", self.cost)
+        widths = [integer("Sensitivity", "bits", b) for b in self.bits]
         shape = (len(self.layers), len(self.bits))
         if 0 in shape or self.loss.shape != shape or self.cost.shape != shape:
             raise ValueError(
                 f"Sensitivity: loss and cost must have a row a layer and a column a number of "
                 f"bits, {shape}, got {self.loss.shape} and {self.cost.shape}."
             )
-        if list(self.bits) != sorted(set(self.bits)):
+        if widths != sorted(set(widths)):
             raise ValueError(f"Sensitivity: bits must ascend, got bits={self.bits}.")
         if not np.isfinite(self.loss).all() or (self.cost < 0).any():
             raise ValueError("Sensitivity: loss must be finite and cost at least 0, got others.")
@@ -118,7 +125,7 @@ def sensitivity(
     Raises
     ------
     TypeError
-        If `calibration` is no split.
+        If `calibration` is no split, or `bits` is no list of integers.
     ValueError
         If `calibration` is a test split or empty, or `bits` is.
 
@@ -137,9 +144,7 @@ def sensitivity(
     True
     """
     images, labels = calibrated("sensitivity", calibration, "scan how sensitive layers are")
-    widths = tuple(sorted(set(bits)))
-    if not widths:
-        raise ValueError("sensitivity: bits must name at least one number of bits, got none.")
+    widths = checked_widths("sensitivity", bits)
     reference = net.predict(images)
     at_float = criterion(Outcome(reference, reference, labels))
     loss = np.empty((len(net.weights), len(widths)))
@@ -154,6 +159,31 @@ def sensitivity(
             loss[k, j] = criterion(Outcome(logits, reference, labels)) - at_float  # (1)
             cost[k, j] = layer_bytes(net, name, spec)
     return Sensitivity(tuple(net.weights), widths, loss, cost)
+
+
+def checked_widths(function: str, bits: object) -> tuple[int, ...]:
+    """Return the different numbers of bits, ascending, at least one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        No list of integers; an empty one.
+
+    Examples
+    --------
+    >>> checked_widths("sensitivity", 8)
+    Traceback (most recent call last):
+    TypeError: sensitivity: bits must be a list of integers, got bits=8. Try bits=[8].
+    """
+    if isinstance(bits, str) or not isinstance(bits, Iterable):
+        raise TypeError(
+            f"{function}: bits must be a list of integers, got bits={bits!r}. "
+            f"Try bits=[{bits if isinstance(bits, int) else 8}]."
+        )
+    widths = tuple(sorted({integer(function, "bits", b) for b in bits}))
+    if not widths:
+        raise ValueError(f"{function}: bits must name at least one number of bits, got none.")
+    return widths
 
 
 def layer_bytes(net: Network, name: str, spec: QuantSpec) -> int:
@@ -201,7 +231,7 @@ def bit_operations(net: Network, table: Sensitivity, activation_bits: int = 8) -
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the network lacks a layer of the table, or activation_bits is outside 1 … 32.
 
     Examples
@@ -237,7 +267,7 @@ def layer_bit_operations(net: Network, name: str, bits: int, activation_bits: in
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If the network lacks the layer, or a number of bits is another.
 
     Examples
@@ -248,6 +278,8 @@ def layer_bit_operations(net: Network, name: str, bits: int, activation_bits: in
     40960
     """
     k = net.index(name)
+    bits = integer("bit_operations", "bits", bits)
+    activation_bits = integer("bit_operations", "activation_bits", activation_bits)
     if not (1 <= bits <= 32 and 1 <= activation_bits <= 32):
         raise ValueError(
             "bit_operations: bits and activation_bits must lie in 1 … 32, got "

@@ -115,10 +115,14 @@ def test_a_budget_that_nothing_meets_names_the_smallest_that_can(method) -> None
     assert method(t, least).cost == least  # and it can
 
 
-def test_a_budget_that_is_no_whole_number_is_refused() -> None:
-    for wrong in (1.5, None, True):
-        with unchecked(), pytest.raises(TypeError, match="budget must be a whole number"):
-            exact(table(0), wrong)
+@pytest.mark.parametrize("method", [uniform, greedy, exact])
+@pytest.mark.parametrize("wrong", [1.5, 1e9, None, True, "x", [9], np.ones(2)], ids=repr)
+def test_a_budget_that_is_no_whole_number_is_refused(method, wrong) -> None:
+    name = method.__name__
+    with unchecked(), pytest.raises(TypeError, match=f"^{name}: budget must be a whole number, g"):
+        method(table(0), wrong)
+    with unchecked():  # one of NumPy's is whole
+        assert method(table(0), np.int64(10**9)) == method(table(0), 10**9)
 
 
 def test_forty_layers_are_exact_within_a_second_of_work() -> None:
@@ -174,4 +178,7 @@ def test_a_budget_at_whole_bits_is_the_uniform_cost_and_between_them_on_a_line()
     assert [budget_at(odd, bits) for bits in (1, 3, 5)] == [97, 102, 107]  # never more
     for wrong in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="budget_at: bits must be above 0"):
+            budget_at(t, wrong)
+    for wrong in ("3", None, True, [3]):
+        with unchecked(), pytest.raises(TypeError, match="budget_at: bits must be a number, got"):
             budget_at(t, wrong)

@@ -4,6 +4,7 @@ import pytest
 from qlab import core, data, metrics, networks, ranges
 from qlab.core import PerAxis, PerGroup, PerTensor, QuantSpec
 from qlab.networks import Outcome, Sensitivity, bit_operations, cross_entropy, sensitivity
+from tests.strategies import unchecked
 
 
 def calibration(n: int = 100) -> data.Split:
@@ -50,6 +51,9 @@ def test_bit_operations_are_macs_times_bits() -> None:
     np.testing.assert_array_equal(table.cost.sum(axis=0), np.array([2, 8]) * 4 * 2_293_000)
     with pytest.raises(ValueError, match="activation_bits must lie in 1 … 32"):
         bit_operations(net, table, 0)
+    for wrong in (4.5, "x", None):
+        with unchecked(), pytest.raises(TypeError, match="activation_bits must be an integer, got"):
+            bit_operations(net, table, wrong)
 
 
 def test_scanning_on_test_images_or_nothing_is_refused() -> None:
@@ -65,6 +69,25 @@ def test_scanning_on_test_images_or_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("bits", "words"),
+    [
+        (8, r"must be a list of integers, got bits=8\. Try bits=\[8\]"),
+        ("24", "must be a list of integers, got bits='24'"),
+        (None, "must be a list of integers"),
+        ([2.5], r"must be an integer, got bits=2\.5"),
+        (["2", "4"], "must be an integer, got bits='2'"),
+        ([True, 2], "must be an integer"),
+    ],
+)
+def test_bits_that_are_no_list_of_integers_are_refused(bits, words) -> None:
+    net = networks.load("mlp_784_128_10")
+    with unchecked(), pytest.raises(TypeError, match=f"^sensitivity: bits {words}"):
+        sensitivity(net, calibration(5), bits=bits)
+    with unchecked(), pytest.raises(TypeError, match=f"^hessian_sensitivity: bits {words}"):
+        networks.hessian_sensitivity(net, {}, bits=bits)
+
+
+@pytest.mark.parametrize(
     ("bits", "loss", "cost", "words"),
     [
         ((2, 4), np.zeros((1, 3)), np.zeros((1, 3), int), "a row a layer"),
@@ -76,4 +99,21 @@ def test_scanning_on_test_images_or_nothing_is_refused() -> None:
 )
 def test_a_table_that_contradicts_itself_is_refused(bits, loss, cost, words) -> None:
     with pytest.raises(ValueError, match=words):
+        Sensitivity(("fc1",), bits, loss, cost)
+
+
+@pytest.mark.parametrize(
+    ("bits", "loss", "cost", "words"),
+    [
+        ((2, 4), np.zeros((1, 2)), np.array([[1.5, 2.0]]), "cost must be .* of integers"),
+        ((2, 4), np.zeros((1, 2)), np.array([[True, True]]), "cost must be .* of integers"),
+        ((2, 4), np.zeros((1, 2)), [[1, 2]], "cost must be .* of integers"),
+        ((2, 4), np.zeros((1, 2), int), np.zeros((1, 2), int), "loss must be a NumPy float"),
+        ((2, 4), [[0.0, 0.0]], np.zeros((1, 2), int), "loss must be a NumPy float"),
+        ((2.5, 4), np.zeros((1, 2)), np.zeros((1, 2), int), "bits must be an integer"),
+        (("2", "4"), np.zeros((1, 2)), np.zeros((1, 2), int), "bits must be an integer"),
+    ],
+)
+def test_a_table_of_other_kinds_of_numbers_is_refused(bits, loss, cost, words) -> None:
+    with unchecked(), pytest.raises(TypeError, match=f"^Sensitivity: {words}"):
         Sensitivity(("fc1",), bits, loss, cost)
