@@ -52,7 +52,11 @@ class Evaluation:
         return self.order[: int(np.clip(WORK / work(net, start) // 50 * 50, FEWEST, MOST))]
 
     def classes(
-        self, net: Network, start: int = 0, before: Hashable = None
+        self,
+        net: Network,
+        start: int = 0,
+        before: Hashable = None,
+        batch_size: int | None = None,
     ) -> Generator[None, None, np.ndarray]:
         """Predict the classes of a draw, in pieces.
 
@@ -64,16 +68,21 @@ class Evaluation:
             The first layer that differs from what ``before`` names.
         before
             Names the layers ``0 … start−1``; equal names mean equal layers.
+        batch_size
+            Images that go through the network together, where its answers depend on that: at most
+            the images of a piece. None leaves it to the network.
         """
         rows = self.draw(net, start)
         images = self.keep(("images", len(rows)), lambda: self.test[rows].images)
         if start > 0:
             images = self.keep((before, start, len(rows)), lambda: net.run(images, 0, start))
-        return (yield from _classes(net, images, start))
+        return (yield from _classes(net, images, start, batch_size))
 
-    def all_classes(self, net: Network) -> Generator[None, None, np.ndarray]:
-        """Predict the classes of all test images, in pieces."""
-        return (yield from _classes(net, self.test, 0))
+    def all_classes(
+        self, net: Network, batch_size: int | None = None
+    ) -> Generator[None, None, np.ndarray]:
+        """Predict the classes of all test images, in pieces; ``batch_size`` as in ``classes``."""
+        return (yield from _classes(net, self.test, 0, batch_size))
 
     def reference_classes(self, name: Hashable, net: Network, rows: np.ndarray) -> np.ndarray:
         """Predict with what others are compared with, on the same draw; once for each name."""
@@ -135,13 +144,15 @@ def share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measur
 
 
 def _classes(
-    net: Network, images: np.ndarray | Split, start: int
+    net: Network, images: np.ndarray | Split, start: int, batch_size: int | None = None
 ) -> Generator[None, None, np.ndarray]:
     size = int(np.clip(PIECE / work(net, start), 50, 1000))
+    if batch_size is not None:
+        size = max(1, size // batch_size) * batch_size  # batches are whole
     found = np.empty(len(images), dtype=np.int64)
     for i in range(0, len(images), size):
         piece = images[i : i + size]
         x = piece.images if isinstance(piece, Split) else piece
-        found[i : i + size] = net.run(x, start, threads=THREADS).argmax(axis=1)
+        found[i : i + size] = net.run(x, start, None, batch_size, THREADS).argmax(axis=1)
         yield
     return found

@@ -14,16 +14,19 @@ import ipywidgets as ipw
 import numpy as np
 
 from qlab import codebooks, core, data, metrics, networks, ranges
-from qlab.core import QParams, QuantSpec
+from qlab.core import QParams
 from qlab.live.evaluation import Evaluation, share, sweepable
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
+from qlab.live.quantize_acting import Ends, Made, acting, activation_ends, calibrates, packed
 from qlab.live.quantize_background import Job, Jobs
 from qlab.live.quantize_code import code_of
-from qlab.live.quantize_kept import activation_ends, base_of, divide_by_scales, flat, range_of
-from qlab.live.quantize_look import Look, Small, affine_levels, extreme_scales, look_coded
+from qlab.live.quantize_kept import base_of, divide_by_scales, flat, folded, range_of
+from qlab.live.quantize_look import Look, affine_levels, extreme_scales, look_coded
+from qlab.live.quantize_notes import HOLLOW, note
 from qlab.live.quantize_numbers import numbers, waits_for
 from qlab.live.quantize_pictures import (
+    BARS,
     curve_figure,
     error_figure,
     flips_figure,
@@ -31,8 +34,9 @@ from qlab.live.quantize_pictures import (
     weights_figure,
 )
 from qlab.live.quantize_presets import PRESETS
-from qlab.live.quantize_size import METERS, WHY, huffman, operations, packed, times
+from qlab.live.quantize_size import METERS, WHY, huffman, operations, times
 from qlab.live.quantize_state import REPAIR_IMAGES, QuantizeResult, QuantizeState
+from qlab.live.quantize_strips import strips, strips_figure
 from qlab.live.readout import Readout, Value
 from qlab.live.worker import Task, finish
 from qlab.networks import Network
@@ -66,7 +70,7 @@ class Quantize(Instrument):
     BELOW = METERS
 
     def __init__(self, **given: Any) -> None:
-        self.clock, self.waits = Readout("clock"), ipw.HTML()
+        self.clock, self.waits, self.notes = Readout("clock"), ipw.HTML(), ipw.HTML()
         self.waits.add_class("qlab-waits")
         super().__init__(**given)
 
@@ -74,26 +78,28 @@ class Quantize(Instrument):
 
     def steps(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
         """Quantize, measure the errors, estimate the accuracy."""
-        net, chosen = base_of(s.network, s.equalized()), s.chosen()
-        small, look = self.made(s)
-        waiting = small is None
-        if small is None:  # until then
+        chosen, made = s.chosen(), self.made(s)
+        waiting = made is None
+        if made is None:  # until then
             plain = s.copy(grid="affine", bits=min(16, s.width()), **NEAREST)
             for name in chosen:
-                range_of(s.network, s.equalized(), name, plain.spec(), plain.method)
+                range_of(s.network, "none", name, plain.spec(), plain.method)
                 yield
-            small = self._quantized(plain)
-        acting = self._with_activations(s, small)
+            made = self._quantized(plain)
+        net, small, look = made.base, made.small, made.look
+        acts = self._with_activations(s, made)
         yield
         if look is None:
-            look = yield from self._look(s, net, small)
+            look = yield from self._look(s, made)
 
-        start = min(acting.index(name) for name in chosen) if s.activation_bits == "float" else 0
-        base = (s.network, s.equalized())
-        now = yield from self.evaluation.classes(acting, start, before=base)
-        rows = self.evaluation.draw(acting, start)
+        floats = s.activation_bits == "float" and s.bias_spec() is None
+        start = min(acts.index(name) for name in chosen) if floats else 0
+        now = yield from self.evaluation.classes(
+            acts, start, before=made.name, batch_size=s.batch_size()
+        )
+        rows = self.evaluation.draw(acts, start)
         labels = self.evaluation.test.labels[rows]
-        was = self.evaluation.reference_classes(base, net, rows)
+        was = self.evaluation.reference_classes(s.network, networks.load(s.network), rows)
         yield
         flipped = np.flatnonzero(now != was)
         macs, bit_operations = operations(s)
@@ -104,6 +110,9 @@ class Quantize(Instrument):
             layer=s.layer,
             chosen=chosen,
             bits=s.width(),
+            base=made.name,
+            limit=self._limit(s, made),
+            before=self._before(s, made),
             waiting=waiting,
             accuracy=share(now == labels, "estimated"),
             reference=share(was == labels, "estimated"),
@@ -116,10 +125,11 @@ class Quantize(Instrument):
             level_counts=look.level_counts,
             stairs=look.stairs,
             steps=look.steps,
-            bytes=packed(small).total,
+            bytes=packed(s, small),
             dense=metrics.bytes_dense(net).total,
             macs=macs,
             bit_operations=bit_operations,
+            strips=strips(s, made, acts, self.evaluation),
         )
 
     def result_of(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
@@ -129,18 +139,18 @@ class Quantize(Instrument):
             del self.results[s.key()]
         return (yield from super().result_of(s))
 
-    def _look(
-        self, s: QuantizeState, net: Network, small: networks.Quantized
-    ) -> Generator[None, None, Look]:
-        chosen = s.chosen()
-        W, W_hat = flat(net, chosen), flat(small.network, chosen)
+    def _look(self, s: QuantizeState, made: Made) -> Generator[None, None, Look]:
+        chosen, small = s.chosen(), made.small
+        assert isinstance(small, networks.Quantized)  # a coded one has its look
+        W, W_hat = flat(made.base, chosen), flat(small.network, chosen)
         in_steps = W_hat - W
-        divide_by_scales(in_steps, [(small.qparams[k], net.weights[k].shape) for k in chosen])
+        shapes = {name: made.base.weights[name].shape for name in chosen}
+        divide_by_scales(in_steps, [(small.qparams[k], shapes[k]) for k in chosen])
         levels_of = affine_levels if self.at_work is None else self.at_work.levels
-        levels = levels_of(small, chosen, W_hat, self._limit(s))
+        levels = levels_of(small, chosen, W_hat, self._limit(s, made))
         yield
         narrow, wide = extreme_scales(small.qparams)
-        stairs = self._stairs(s, narrow, wide)
+        stairs = self._stairs(s, self._limit(s, made), narrow, wide)
         yield
         ends = (float(narrow.scale), float(wide.scale))
         return Look.of(W, W_hat, in_steps, levels, stairs, ends)
@@ -148,14 +158,16 @@ class Quantize(Instrument):
     def _measure(self, s: QuantizeState) -> Task:
         """Replace the estimate of a kept result by all test images."""
         result = yield from self.result_of(s)
-        small, _ = self.made(s)
-        if result.full or result.waiting or small is None:
+        made = self.made(s)
+        if result.full or result.waiting or made is None:
             return
-        net, labels = base_of(s.network, s.equalized()), self.evaluation.test.labels
-        was = yield from self.evaluation.all_reference_classes((s.network, s.equalized()), net)
-        now = yield from self.evaluation.all_classes(self._with_activations(s, small))
+        net, labels = networks.load(s.network), self.evaluation.test.labels
+        was = yield from self.evaluation.all_reference_classes(s.network, net)
+        now = yield from self.evaluation.all_classes(
+            self._with_activations(s, made), batch_size=s.batch_size()
+        )
         flipped = np.flatnonzero(now != was)
-        size, entropy = yield from huffman(small)
+        size, entropy = yield from huffman(s, made.small)
         self.improve(
             s,
             accuracy=share(now == labels, "measured"),
@@ -169,102 +181,124 @@ class Quantize(Instrument):
     def _time(self, s: QuantizeState) -> Task:
         """Take the time of the float network and of the quantized one, in turns."""
         result = yield from self.result_of(s)
-        small, _ = self.made(s)
-        if result.latency is not None or result.waiting or small is None:
+        made = self.made(s)
+        if result.latency is not None or result.waiting or made is None:
             return
         images = self.evaluation.test[:TIMED].images
         variants = {
             "float": networks.load(s.network),
-            "simulated": self._with_activations(s, small),
+            "simulated": self._with_activations(s, made),
         }
-        calls = {name: functools.partial(net.predict, images) for name, net in variants.items()}
+        size = s.batch_size()
+        calls = {k: functools.partial(net.predict, images, size) for k, net in variants.items()}
         latency = yield from metrics.latency_in_turns(calls, REPEATS)
         self.results[s.key()] = timed = replace(self.results[s.key()], latency=latency)
         if s.key() == self.state.key():
             self.result = timed if self.standing is None else self.standing.view(timed)
             self.clock.show(times(self.result))  # no picture shows it
 
-    def made(self, s: QuantizeState) -> tuple[Any, Look | None]:
-        """Return what a state makes of the weights, and its look; None while it is computed."""
+    def made(self, s: QuantizeState) -> Made | None:
+        """Return what a state makes of the weights; None while it is computed."""
         if self.at_work is not None:
-            return self.at_work.answers(s).small, None
+            return Made(self.at_work.answers(s).small, base_of(s.network), (s.network, "none"))
         return self.by_library(s)
 
-    def by_library(self, s: QuantizeState, seconds: float = AT_ONCE) -> tuple[Any, Look | None]:
+    def by_library(self, s: QuantizeState, seconds: float = AT_ONCE) -> Made | None:
         """Return the same, whatever stands in for the library, after at most so long."""
-        if s.plain():
-            return self._quantized(s), None
+        if s.plain() and self._at_hand(s):
+            return self._quantized(s)
         job = self._job(s)
-        return job.result if job.ready(seconds) else (None, None)
+        return job.result if job.ready(seconds) else None
+
+    def _at_hand(self, s: QuantizeState) -> bool:
+        """Tell whether factors were found, and what is calibrated behind them."""
+        if s.fold() in ("none", "equalization"):
+            return True
+        return folded(s.network, s.fold()) and self._calibrated(s.network, s.fold()).done()
 
     def network_of(self, s: QuantizeState) -> Network | None:
         """Return the network that a state infers with; None while it is computed."""
-        small, _ = self.made(s)
-        return None if small is None else self._with_activations(s, small)
+        made = self.made(s)
+        return None if made is None else self._with_activations(s, made)
 
-    def _work(self, s: QuantizeState, pause: Callable[[], None]) -> tuple[Any, Look | None]:
-        """Repair, or code the weights, in a thread of its own."""
+    def _work(self, s: QuantizeState, pause: Callable[[], None]) -> Made:
+        """Fold, repair, or code the weights, in a thread of its own."""
+        if s.plain():
+            base_of(s.network, s.fold())
+            pause()
+            self._calibrated(s.network, s.fold()).result()
+            return self._quantized(s)
         net, layers = networks.load(s.network), s.chosen()
+        images = data.load("mnist").calibration[:REPAIR_IMAGES]
+        name = (s.network, "none")
+        if s.fold() == "awq":
+            method = pausing(ranges.METHODS[s.method], pause)
+            base = networks.fold_awq(net, s.spec(), images, method=method)
+            small = networks.quantize_weights(
+                base, s.spec(), ranges.METHODS[s.method], s.rounding_function(), layers
+            )
+            return Made(small, base, s.weights_key(), None, activation_ends(base))
         if s.rounds_itself():
-            images = data.load("mnist").calibration[:REPAIR_IMAGES]
             method = pausing(s.repair_function(), pause)
-            return networks.repair(net, s.spec(), method, images, layers), None
+            return Made(networks.repair(net, s.spec(), method, images, layers), net, name)
         method = pausing(codebooks.METHODS[s.grid], pause)
-        small = networks.code_weights(net, method, layers, **s.grid_options())
-        return small, finish(look_coded(net, small, self.stair_points(s), self._limit(s)))
+        coded = networks.code_weights(net, method, layers, **s.grid_options())
+        look = finish(look_coded(net, coded, self.stair_points(s), self._limit(s)))
+        return Made(coded, net, name, look)
 
-    def _quantized(self, s: QuantizeState) -> networks.Quantized:
+    def _quantized(self, s: QuantizeState) -> Made:
         """Round the weights to an affine grid."""
-        net = base_of(s.network, s.equalized())
+        net = base_of(s.network, s.fold())
         found = {id(net.weights[name]): q for name, q in self.ranges_of(s).items()}
-        return networks.quantize_weights(
+        small = networks.quantize_weights(
             net, s.spec(), lambda W, spec: found[id(W)], s.rounding_function(), s.chosen()
         )
+        return Made(small, net, (s.network, s.fold()))
 
-    def _with_activations(self, s: QuantizeState, small: Small) -> Network:
-        """Return the network that infers, its activations quantized where they are to be."""
-        if s.activation_bits == "float":
-            return small.network
-        acting = self._acting(s.network, s.equalized(), s.activation_bits)
-        return acting.with_weights(small.network.weights, small.network.biases)
+    def _with_activations(self, s: QuantizeState, made: Made) -> Network:
+        """Return the network that infers, with all that is quantized beside the weights."""
+        ends = made.ends
+        if ends is None and calibrates(s):
+            ends = self._calibrated(*made.name).result()
+        return acting(s, made.small.network, ends or {})
 
     def ranges_of(self, s: QuantizeState) -> dict[str, QParams]:
         """Find scale and zero point of each layer that is quantized."""
-        even = s.equalized()
-        return {name: range_of(s.network, even, name, s.spec(), s.method) for name in s.chosen()}
+        fold, spec = s.fold(), s.spec()
+        return {name: range_of(s.network, fold, name, spec, s.method) for name in s.chosen()}
 
-    def stair_points(self, s: QuantizeState) -> np.ndarray:
+    def stair_points(self, s: QuantizeState, limit: float | None = None) -> np.ndarray:
         """List the weights at which the staircase is drawn."""
-        limit = self._limit(s)
+        limit = self._limit(s) if limit is None else limit
         return np.linspace(-limit, limit, 401, dtype=np.float32)
 
-    def _stairs(self, s: QuantizeState, *ends: QParams) -> np.ndarray:
+    def _stairs(self, s: QuantizeState, limit: float, *ends: QParams) -> np.ndarray:
         if self.at_work is not None:
             return self.at_work.answers(s).stairs
-        x, rounding = self.stair_points(s), s.rounding_function()
+        x, rounding = self.stair_points(s, limit), s.rounding_function()
         return np.stack([core.fake_quantize(x, q, rounding) for q in ends])
 
-    def _acting(self, name: str, even: bool, bits: int) -> Network:
-        """Return a network whose activations have so many bits."""
-        spec = QuantSpec(bits=bits, signed=False, symmetric=False)
-        ends = self._calibrated(name, even).result()
-        qparams = {layer: ranges.minmax(x, spec) for layer, x in ends.items()}
-        return networks.fake_quantize_inputs(base_of(name, even), qparams)
-
-    def _calibrated(self, name: str, even: bool) -> "Future[dict[str, np.ndarray]]":
+    def _calibrated(self, name: str, fold: str) -> "Future[Ends]":
         """Calibrate once for all bits, in a thread: the page is heard meanwhile."""
-        if (name, even) not in self._ends:
-            self._ends[name, even] = _CALIBRATOR.submit(activation_ends, name, even)
-        return self._ends[name, even]
+        if (name, fold) not in self._ends:
+            work = lambda: activation_ends(base_of(name, fold))  # noqa: E731
+            self._ends[name, fold] = _CALIBRATOR.submit(work)
+        return self._ends[name, fold]
 
-    def _limit(self, s: QuantizeState | QuantizeResult) -> float:
+    def _limit(self, s: QuantizeState, made: Made | None = None) -> float:
         """Find the largest weight, a little rounded up: both ends of the weight axes."""
-        even = (s if isinstance(s, QuantizeState) else s.state).equalized()
-        weights = base_of(s.network, even).weights
-        chosen = weights.values() if s.layer == "all" else [weights[s.layer]]
+        base = base_of(s.network) if made is None else made.base
+        name = (s.network, "none") if made is None else made.name
         return self.evaluation.keep(
-            ("limit", s.network, s.layer, even),
-            lambda: 1.04 * max(float(np.abs(W).max()) for W in chosen),
+            ("limit", name, s.layer), lambda: 1.04 * float(np.abs(flat(base, s.chosen())).max())
+        )
+
+    def _before(self, s: QuantizeState, made: Made) -> np.ndarray:
+        """Count the float weights of the picture, in bins."""
+        end = self._limit(s, made)
+        return self.evaluation.keep(
+            ("before", made.name, s.layer),
+            lambda: metrics.histogram(flat(made.base, s.chosen()), -end, end, BARS).counts,
         )
 
     # -- idle work -------------------------------------------------------------------
@@ -324,7 +358,7 @@ class Quantize(Instrument):
         return s.plain() or self._job(s).seconds <= SOON
 
     def _calibrate(self, s: QuantizeState) -> Task:
-        calibration = self._calibrated(s.network, s.equalized())
+        calibration = self._calibrated(s.network, "none" if s.fold() == "awq" else s.fold())
         while not calibration.done():
             wait([calibration], 0.004)
             yield
@@ -335,7 +369,7 @@ class Quantize(Instrument):
             for bits in near:
                 spec = s.copy(bits=bits).spec()
                 for name in s.chosen():
-                    range_of(s.network, s.equalized(), name, spec, method)
+                    range_of(s.network, s.fold(), name, spec, method)
                     yield
 
     def _sketch(self, s: QuantizeState, near: list[int]) -> Task:
@@ -366,15 +400,16 @@ class Quantize(Instrument):
     # -- pictures ---------------------------------------------------------------------
 
     def build(self) -> list[Figure]:
-        """Make the five pictures."""
+        """Make the six pictures."""
         self.evaluation, self.jobs = Evaluation(), Jobs()
-        self._ends: dict[tuple[str, bool], Future[dict[str, np.ndarray]]] = {}
+        self._ends: dict[tuple[str, str], Future[Ends]] = {}
         networks.load(self.state.network)
         return [
-            weights_figure(self._limit, lambda r: flat(_base(r), r.chosen)),
-            stairs_figure(self._limit),
+            weights_figure(),
+            stairs_figure(),
             error_figure(),
             curve_figure(self._known),
+            strips_figure(),
             flips_figure(lambda: self.evaluation.test),
         ]
 
@@ -404,11 +439,14 @@ class Quantize(Instrument):
             bits.min, bits.max = possible[0], possible[-1]
             bits.sync()
         super().show(result)
+        self.notes.value = note(s)
+        swept = s.plain() and sweepable(networks.load(s.network))
+        self.headings["curve"].value = self.figures["curve"].heading() + ("" if swept else HOLLOW)
         self.waits.value = f'<p role="status">{waits_for(s)}</p>' if result.waiting else ""
 
     def tools(self) -> list[ipw.Widget]:
-        """Return the sentence about what is being computed."""
-        return [self.waits]
+        """Return what is said of the method chosen, and of what is being computed."""
+        return [self.notes, self.waits]
 
     def extras(self) -> list[ipw.Widget]:
         """Return the clock, and why it does not fall."""
@@ -444,7 +482,3 @@ def pausing(method: Callable[..., Any], pause: Callable[[], None]) -> Callable[.
         return method(*given, **options)
 
     return paused
-
-
-def _base(r: QuantizeResult) -> Network:
-    return base_of(r.network, r.state.equalized())

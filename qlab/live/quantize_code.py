@@ -1,5 +1,6 @@
 """The lines of qlab that print what the Quantize instrument shows."""
 
+from qlab.core import PerTensor, QuantSpec
 from qlab.live.quantize_state import (
     GRANULARITIES,
     OWN,
@@ -9,75 +10,101 @@ from qlab.live.quantize_state import (
     QuantizeState,
 )
 
+FOLDS = {  # the float network that is rounded
+    "none": "",
+    "equalization": "base = qlab.networks.equalize(net)\n",
+    "smoothquant": "base = qlab.networks.fold_smoothquant(net, mnist.calibration)\n",
+    "awq": "base = qlab.networks.fold_awq(\n    net, spec, mnist.calibration"
+    f"[:{REPAIR_IMAGES}], method=qlab.ranges.METHOD)\n",
+}
+
 
 def code_of(s: QuantizeState) -> str:
     """Write the lines that print the numbers of a state."""
-    acting = "acting = small.network"
-    if s.activation_bits != "float":
-        acting = (
-            "acting = qlab.networks.quantize_activations(net, mnist.calibration, qlab.core."
-            f"QuantSpec(bits={s.activation_bits}, signed=False, symmetric=False)"
-            ").with_weights(small.network.weights, small.network.biases)"
-        )
-    act = 32 if s.activation_bits == "float" else s.activation_bits
-    words = "sum(len(qlab.coding.huffman_encode(q)) for q in codes.values())"
-    if s.grid == "identity":
-        words = "size.codes"  # more different codes than a table has room for
-    return f"""import functools, numpy as np, qlab
+    base = "net" if s.fold() == "none" else "base"
+    bits = f"dict.fromkeys(small.{'codes' if s.grid == 'affine' else 'coded'}, {s.width()})"
+    acting, biases, inputs = _acting(s, base), s.bias_spec(), s.input_spec()
+    infers = "acting" if acting else "small.network"
+    batch = f", {s.batch_size()}" if s.batch_size() else ""
+    saved, less = "", ""
+    if biases:
+        spec = f"qlab.networks.bytes_biases(net, {_spec(biases)})"
+        saved, less = f"saved = small.bytes.biases - {spec}\n", " - saved"
+    packages = "functools, qlab" if s.rounds_itself() else "qlab"
+    packages = "numpy as np, qlab" if s.stochastic() else packages
+    return f"""import {packages}
 net, mnist = qlab.networks.load("{s.network}"), qlab.data.load("mnist")
-{_small(s)}
-{acting}
-W, W_hat = (np.concatenate([n.weights[k].ravel() for k in codes]) for n in (net, small.network))
-was, now = (n.predict(mnist.test.images) for n in (net, acting))
-before, after = (qlab.metrics.accuracy(x, mnist.test).value for x in (was, now))
+{_small(s, base)}{acting}
+was, now = (n.predict(mnist.test.images{batch}).argmax(1) for n in (net, {infers}))
+before, after = ((x == mnist.test.labels).mean() for x in (was, now))
 print("accuracy", after, "\\nfloat_accuracy", before, "\\nchange", after - before)
-print("flipped", (was.argmax(1) != now.argmax(1)).mean())
-print("sqnr", qlab.metrics.sqnr(W, W_hat), "\\nmse", qlab.metrics.mse(W, W_hat))
-size, dense = qlab.metrics.bytes_packed(small.network, stored), qlab.metrics.bytes_dense(net)
-print("bytes_memory", dense.total, "\\nbytes", size.total + more)
-print("ratio", dense.total / (size.total + more))
-print("bytes_huffman", size.total + more - size.codes + {words})
-macs = {{k: net.layer(k).macs(net.shapes[net.index(k)]) for k in net.weights}}
-bits = {{k: {s.width()} if k in codes else 32 for k in macs}}
-print("macs", sum(macs.values()), "\\nbit_operations", sum(macs[k] * bits[k] * {act} for k in macs))
+errors = qlab.networks.weight_errors({base}, small)
+print("flipped", (was != now).mean(), "\\nsqnr", errors.sqnr, "\\nmse", errors.mse)
+{saved}dense, size = qlab.metrics.bytes_dense(net).total, small.bytes.total{less}
+print("bytes_memory", dense, "\\nbytes", size, "\\nratio", dense / size)
+print("bytes_huffman", qlab.networks.bytes_huffman(small).total{less})
+bits = qlab.networks.network_bit_operations(net, {bits}, {inputs.bits if inputs else 32})
+print("macs", net.summary().macs, "\\nbit_operations", bits)
 """
 
 
-def _small(s: QuantizeState) -> str:
+def _small(s: QuantizeState, base: str) -> str:
     """Write the lines that make the quantized network."""
-    layers = None if s.layer == "all" else [s.layer]
+    layers = "" if s.layer == "all" else f', layers=["{s.layer}"]'
     if s.grid != "affine":
         given = f"bits={s.width()}"
         if s.granularity != OWN and s.grid not in UNSCALED:
             given += f", granularity=qlab.core.{GRANULARITIES[s.granularity][1]!r}"
+        method = f'method = qlab.codebooks.METHODS["{s.grid}"]\n'
+        return f"{method}small = qlab.networks.code_weights(net, method{layers}, {given})"
+    spec = f"spec = {_spec(s.spec())}\n"
+    if s.rounds_itself():
+        options = "".join(f", {k}={v}" for k, v in REPAIR_OPTIONS.get(s.repair, {}).items())
+        function = f'qlab.ptq.METHODS["{s.repair}"]'
         return (
-            f'small = qlab.networks.code_weights(net, qlab.codebooks.METHODS["{s.grid}"], '
-            f"{layers}, {given})\n"
-            "stored, codes, more = small.coded, {k: c.codes for k, c in small.coded.items()}, 0"
+            f"{spec}method = functools.partial(\n"
+            f"    {function}, method=qlab.ranges.{s.method}{options})\n"
+            "small = qlab.networks.repair(\n"
+            f"    net, spec, method, mnist.calibration[:{REPAIR_IMAGES}]{layers})"
         )
-    spec = (
-        f"spec = qlab.core.QuantSpec(bits={s.bits}, symmetric={s.symmetric}, "
-        f"granularity=qlab.core.{GRANULARITIES[s.granularity][1]!r})\n"
-    )
-    if not s.rounds_itself():
-        rounding = (
-            "qlab.core.stochastic(np.random.default_rng(0))"
-            if s.rounding == "stochastic"
-            else f"qlab.core.{s.rounding}"
+    rounding = "" if s.rounding == "nearest" else f",\n    qlab.core.{s.rounding}"
+    rounding += "(np.random.default_rng(0))" if s.stochastic() else ""
+    fold = FOLDS[s.fold()].replace("METHOD", s.method)
+    made = f"small = qlab.networks.quantize_weights({base}, spec, qlab.ranges.{s.method}"
+    return f"{spec}{fold}{made}{rounding}{layers})"
+
+
+def _acting(s: QuantizeState, base: str) -> str:
+    """Write the lines that make the network that infers, none where it is that of the weights."""
+    inputs, outputs, biases = s.input_spec(), s.output_spec(), s.bias_spec()
+    dynamic = inputs is not None and s.input_range != "static"
+    given = {} if dynamic or inputs is None else {"inputs": inputs}
+    given |= {"outputs": outputs} if outputs else {}
+    net, lines = "small.network", ""
+    if biases:
+        lines += (
+            f"\nacting = qlab.networks.quantize_whole(\n"
+            f"    {net}, mnist.calibration, biases={_spec(biases)})"
         )
-        even = "net = qlab.networks.equalize(net)\n" if s.equalized() else ""
-        return (
-            f"{even}{spec}small = qlab.networks.quantize_weights("
-            f"net, spec, qlab.ranges.{s.method}, {rounding}, {layers})\n"
-            "stored, codes, more = small.qparams, small.codes, 0"
+        net = "acting"
+    if given:
+        words = ",\n    ".join(f"{name}={_spec(spec)}" for name, spec in given.items())
+        lines += (
+            f"\nacting = qlab.networks.quantize_whole({base}, mnist.calibration,\n    {words}\n"
+            f").with_weights({net}.weights, {net}.biases)"
         )
-    options = "".join(f", {k}={v}" for k, v in REPAIR_OPTIONS.get(s.repair, {}).items())
-    return (
-        f'{spec}method = functools.partial(qlab.ptq.METHODS["{s.repair}"], '
-        f"method=qlab.ranges.{s.method}{options})\n"
-        f"small = qlab.networks.repair(net, spec, method, mnist.calibration[:{REPAIR_IMAGES}], "
-        f"{layers})\n"
-        "stored, codes = small.qparams, small.codes\n"
-        "beside = [a for r in small.repaired.values() for a in (r.offset, r.input_scale)]\n"
-        "more = 4 * sum(a.size for a in beside if a is not None)"
-    )
+        net = "acting"
+    if dynamic and inputs:
+        words = _spec(inputs).replace("(", "(\n    ", 1)
+        lines += f"\nacting = qlab.networks.quantize_dynamically({net}, {words})"
+    return lines
+
+
+def _spec(spec: QuantSpec) -> str:
+    """Write a spec, what is as always left out."""
+    given = f"bits={spec.bits}"
+    given += "" if spec.signed else ", signed=False"
+    given += "" if spec.symmetric else ", symmetric=False"
+    if spec.granularity != PerTensor():
+        given += f", granularity=qlab.core.{spec.granularity!r}"
+    return f"qlab.core.QuantSpec({given})"

@@ -19,7 +19,7 @@ from qlab.live.overlay import point
 from qlab.live.quantize_state import QuantizeState
 from qlab.live.standin import Difference, Idle, StandIn, Unusable
 from qlab.live.worker import Task
-from qlab.networks import Conv2d, FakeQuantize, Linear, Network
+from qlab.networks import Conv2d, DynamicQuantize, FakeQuantize, Linear, Network
 
 RELATIVE = 1e-4  # of the largest logit: sums of up to 784 float32 products, in another order
 Layer = tuple[np.ndarray, np.ndarray, float | None, int, int]
@@ -85,6 +85,13 @@ class ForwardStandIn(StandIn):
         net: Network | None = self.instrument.network_of(s)
         if net is None:
             raise Idle("This setting is being computed; your function is asked when it is there.")
+        if any(isinstance(layer, DynamicQuantize) for layer in net.layers):
+            raise Idle(
+                "Your function gets ranges that were calibrated. Set the menu Range of "
+                "activations to that."
+            )
+        if isinstance(net.layers[-1], FakeQuantize):
+            raise Idle("Your function gives float outputs. Set the bits of outputs to float.")
         if any(isinstance(layer, Conv2d) for layer in net.layers):
             raise Idle(
                 "This network has convolutions, which your function is not asked for. Choose "

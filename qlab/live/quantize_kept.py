@@ -2,6 +2,7 @@
 
 import functools
 import math
+import threading
 
 import numpy as np
 
@@ -9,25 +10,38 @@ from qlab import data, networks, ranges
 from qlab.core import QParams, QuantSpec
 from qlab.networks import Network
 
-
-@functools.lru_cache(maxsize=8)
-def base_of(network: str, even: bool) -> Network:
-    """Return the float network, its layers equalized or as they were trained."""
-    net = networks.load(network)
-    return networks.equalize(net) if even else net
+_FOLDED: dict[tuple[str, str], Network] = {}
+_FOLDING = threading.Lock()
 
 
-def activation_ends(name: str, even: bool) -> dict[str, np.ndarray]:
-    """Find least and largest of what enters each layer, on the calibration split."""
-    x, _ = data.load("mnist").calibration.for_choosing("calibrate activation ranges")
-    entering = networks.activations(base_of(name, even), x)
-    return {layer: np.array([x.min(), x.max()]) for layer, x in entering.items()}
+def base_of(network: str, fold: str = "none") -> Network:
+    """Return the float network, as it was trained or with factors moved between its layers.
+
+    The factors of SmoothQuant are looked for on the calibration split, which takes long.
+    """
+    if fold == "none":
+        return networks.load(network)
+    with _FOLDING:
+        if (network, fold) not in _FOLDED:
+            _FOLDED[network, fold] = _fold(networks.load(network), fold)
+        return _FOLDED[network, fold]
+
+
+def folded(network: str, fold: str) -> bool:
+    """Tell whether this network is there, or made in no time."""
+    return fold in ("none", "equalization") or (network, fold) in _FOLDED
+
+
+def _fold(net: Network, fold: str) -> Network:
+    if fold == "equalization":
+        return networks.equalize(net)
+    return networks.fold_smoothquant(net, data.load("mnist").calibration)
 
 
 @functools.lru_cache(maxsize=2048)
-def range_of(network: str, even: bool, layer: str, spec: QuantSpec, method: str) -> QParams:
+def range_of(network: str, fold: str, layer: str, spec: QuantSpec, method: str) -> QParams:
     """Find scale and zero point of one layer, or the ones found before."""
-    return ranges.METHODS[method](base_of(network, even).weights[layer], spec)
+    return ranges.METHODS[method](base_of(network, fold).weights[layer], spec)
 
 
 def flat(net: Network, chosen: list[str]) -> np.ndarray:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from qlab import networks
-from qlab.live.quantize_kept import base_of
 from qlab.live.quantize_state import QuantizeResult, QuantizeState
 from qlab.live.standin import Difference, Idle, StandIn, Unusable
 from qlab.live.worker import Task
@@ -78,10 +77,10 @@ class MeterStandIn(StandIn):
 
 def before_and_after(instrument: Any, s: QuantizeState) -> tuple[np.ndarray, np.ndarray]:
     """Return the chosen layers' weights in a row, and what quantization leaves of them, float64."""
-    small, _ = instrument.by_library(s)
-    if small is None:
+    made = instrument.by_library(s)
+    if made is None:
         raise Idle("This setting is being computed; your function is asked when it is there.")
-    net = base_of(s.network, s.equalized())
-    weights = ([one.weights[k].ravel() for k in s.chosen()] for one in (net, small.network))
+    pair = (made.base, made.small.network)
+    weights = ([one.weights[k].ravel() for k in s.chosen()] for one in pair)
     before, after = (np.concatenate(rows).astype(np.float64) for rows in weights)
     return before, after

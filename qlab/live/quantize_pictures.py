@@ -1,20 +1,20 @@
-"""The five pictures of the Quantize instrument: levels, stairs, error, curve, flips."""
+"""Five pictures of the Quantize instrument: levels, stairs, error, curve, flips."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from qlab import data, metrics, networks, plots
+from qlab import data, networks, plots
 from qlab.live.figure import Figure
 from qlab.live.legend import swatch
 from qlab.live.quantize_state import QuantizeResult
 
 ERRORS = (-1.25, 1.25, 100)  # first edge, last edge in steps, bins
-Limit = Callable[[QuantizeResult], float]
+BARS = 120  # of the float weights' histogram
 
 
-def weights_figure(limit: Limit, flat: Callable[[QuantizeResult], np.ndarray]) -> Figure:
+def weights_figure() -> Figure:
     """Make the histogram of the weights: a bell before, a comb of levels after."""
     art: dict[str, Any] = {}
 
@@ -27,10 +27,9 @@ def weights_figure(limit: Limit, flat: Callable[[QuantizeResult], np.ndarray]) -
         return [art["after"]]
 
     def stage(r: QuantizeResult) -> None:
-        end, W = limit(r), flat(r)
-        h = metrics.histogram(W, -end, end, 120)
-        art["before"].set_data(h.counts, h.edges)
-        art["ax"].set(xlim=(-end, end), ylim=(0.7, 1.6 * W.size))
+        end = r.limit
+        art["before"].set_data(r.before, np.linspace(-end, end, BARS + 1))
+        art["ax"].set(xlim=(-end, end), ylim=(0.7, 1.6 * r.before.sum()))
 
     return Figure(
         "weights",
@@ -39,10 +38,10 @@ def weights_figure(limit: Limit, flat: Callable[[QuantizeResult], np.ndarray]) -
         build=build,
         draw=lambda r: plots.set_levels(art["after"], r.levels, r.level_counts),
         key=lambda r: r.looks,  # not moved by bits of activations
-        scene=lambda r: (r.network, r.layer, r.state.equalized()),
+        scene=lambda r: (r.base, r.layer),
         stage=stage,
         caption=swatch(plots.style.BEFORE)
-        + "float weights, in 120 bins &ensp; "
+        + f"float weights, in {BARS} bins &ensp; "
         + swatch(plots.style.AFTER, thin=True)
         + "a stem a level, as high as the number of weights on it",
         describe=lambda r: (
@@ -52,7 +51,7 @@ def weights_figure(limit: Limit, flat: Callable[[QuantizeResult], np.ndarray]) -
     )
 
 
-def stairs_figure(limit: Limit) -> Figure:
+def stairs_figure() -> Figure:
     """Make the staircase: the quantizer as a function, at its widest and its narrowest step."""
     art: dict[str, Any] = {}
 
@@ -66,7 +65,7 @@ def stairs_figure(limit: Limit) -> Figure:
         return [art["narrow"], art["wide"]]
 
     def stage(r: QuantizeResult) -> None:
-        end = limit(r)
+        end = r.limit
         art["x"] = np.linspace(-end, end, r.stairs.shape[1])
         art["ax"].set(xlim=(-end, end), ylim=(-end, end))
 
@@ -82,7 +81,7 @@ def stairs_figure(limit: Limit) -> Figure:
         build=build,
         draw=draw,
         key=lambda r: r.looks,
-        scene=lambda r: (r.network, r.layer, r.state.equalized()),
+        scene=lambda r: (r.base, r.layer),
         stage=stage,
         caption=swatch(plots.style.AFTER, thin=True)
         + "widest step &ensp; "

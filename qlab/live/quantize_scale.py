@@ -31,9 +31,10 @@ class ScaleStandIn(QuantizeStandIn):
         instrument: Any = self.instrument
         if s.grid != "affine" or s.repair != "least_squares":
             raise Idle('Your function is for the repair "Least-squares scale". Set the menu to it.')
-        small = instrument.by_library(s, PATIENCE)[0]
-        if small is None:
+        made = instrument.by_library(s, PATIENCE)
+        if made is None:
             raise Idle("The codes are being computed; your function is asked when they are there.")
+        small = made.small
         net = networks.load(s.network)
         cases = [c for k, q in small.qparams.items() for c in _blocks(net.weights[k], small, k, q)]
         scales = [_checked(answer) for answer in self.call(cases)]

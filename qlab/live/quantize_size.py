@@ -1,75 +1,39 @@
-"""The five meters of the Quantize instrument: bytes in memory, packed, coded; operations; time.
+"""The five meters of the Quantize instrument: bytes in memory, packed, coded; operations; time."""
 
-    packed    codes at b bits, scales, zero points, tables, offsets, factors, biases    (1)
-    Huffman   the same with a word a code, and the words' lengths in front              (2)
-    bit operations   Σ_layers MACs · bits of weights · bits of activations              (3)
-
-What is not quantized counts 32 bits.
-"""
-
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from qlab import coding, core, metrics, networks
+from qlab import coding, networks
+from qlab.live.quantize_acting import packed
 from qlab.live.quantize_look import Small
 from qlab.live.quantize_state import QuantizeResult, QuantizeState
 from qlab.live.readout import Value
-from qlab.metrics import Bytes
+from qlab.networks.costs import MOST_BITS
 
-MOST_SYMBOLS = 1 << 16  # that a table of words has room for
-HEAD = 7  # bytes in front of a stream
 METERS = ("bytes_memory", "bytes", "bytes_huffman", "macs", "bit_operations")
 
 
-def packed(small: Small) -> Bytes:
-    """Count the bytes of a file, equation 1."""
-    if isinstance(small, networks.CodedNetwork):
-        return metrics.bytes_packed(small.network, small.coded)
-    more = [a for r in small.repaired.values() for a in (r.offset, r.input_scale) if a is not None]
-    extra = Bytes(scales=4 * sum(a.size for a in more))
-    return metrics.bytes_packed(small.network, small.qparams) + extra
-
-
-def codes_of(small: Small) -> dict[str, np.ndarray]:
-    """Return the codes of every layer that has some."""
-    if isinstance(small, networks.CodedNetwork):
-        return {name: coded.codes for name, coded in small.coded.items()}
-    return dict(small.codes)
-
-
-def huffman(small: Small) -> Generator[None, None, tuple[int, float | None]]:
-    """Count the bytes of equation 2, without writing them, and the entropy in bits a weight."""
-    size, bits, n = packed(small), 0.0, 0
-    total = size.total - size.codes
-    coded = small.coded.values() if isinstance(small, networks.CodedNetwork) else ()
-    wide = any(c.bits > 16 for c in coded)
-    for q in codes_of(small).values():
+def huffman(s: QuantizeState, small: Small) -> Generator[None, None, tuple[int, float | None]]:
+    """Count the bytes with a word a code, and the entropy in bits a weight, layer by layer."""
+    if s.width() > MOST_BITS:
+        return packed(s, small), None  # no table has room: they stay as they are
+    total, bits, n = packed(s, small) - small.bytes.codes, 0.0, 0
+    for name, q in networks.codes_of(small).items():
         yield
-        lowest = int(q.min(initial=0))
-        if wide or int(q.max(initial=0)) - lowest >= MOST_SYMBOLS:
-            return size.total, None  # no table has room: they stay as they are
-        counts = np.bincount(q.ravel() - lowest)
-        bits, n = bits + coding.entropy(counts) * q.size, n + q.size
+        total += networks.layer_bytes_huffman(small, name)
         yield
-        lengths = coding.huffman_lengths(counts)
-        widest = int(lengths.max()).bit_length() if len(lengths) > 1 else 0
-        table = core.packed_bytes(len(lengths), widest) if widest else 0
-        total += HEAD + table + -(-int(counts @ lengths) // 8)
+        bits += coding.entropy(np.bincount(q.ravel() - q.min())) * q.size
+        n += q.size
     return total, bits / n
 
 
 def operations(s: QuantizeState) -> tuple[int, int]:
-    """Count the multiplications of an image, and their bit operations, equation 3."""
-    net, chosen = networks.load(s.network), s.chosen()
-    acting = 32 if s.activation_bits == "float" else s.activation_bits
-    macs = {name: net.layers[k].macs(net.shapes[k]) for name, k in _places(net).items()}
-    bits = {name: s.width() if name in chosen else 32 for name in macs}
-    return sum(macs.values()), sum(macs[name] * bits[name] * acting for name in macs)
-
-
-def _places(net: networks.Network) -> Mapping[str, int]:
-    return {name: net.index(name) for name in net.weights}
+    """Count the multiplications of an image, and their bit operations."""
+    net, bits = networks.load(s.network), dict.fromkeys(s.chosen(), s.width())
+    inputs = s.input_spec()
+    acting = 32 if inputs is None else inputs.bits
+    return net.summary().macs, networks.network_bit_operations(net, bits, acting)
 
 
 def meters(r: QuantizeResult) -> Iterator[Value]:

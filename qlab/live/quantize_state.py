@@ -2,7 +2,7 @@
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +38,15 @@ IN_TIME = {"kmeans": 7}  # most bits of a page: the optimum of 8 takes much memo
 REPAIRS = {"none": "None", "equalization": "Cross-layer equalization"}
 REPAIR_NAMES = {"least_squares": "Least-squares scale", "bias_correction": "Bias correction"}
 REPAIR_NAMES |= {"adaround": "AdaRound", "gptq": "GPTQ", "awq": "AWQ", "hqq": "HQQ"}
-REPAIR_NAMES |= {"smoothquant": "SmoothQuant's factors"}
+REPAIR_NAMES |= {"smoothquant": "SmoothQuant"}
 REPAIRS |= {name: REPAIR_NAMES.get(name, name) for name in ptq.METHODS}
 REPAIR_OPTIONS: dict[str, dict[str, int]] = {"adaround": {"iterations": 100}}  # seconds, not tens
 REPAIR_IMAGES = 256  # of the calibration split
+FOLDED = ("equalization", "smoothquant", "awq")  # factors go into the layers: no codes are made
+INPUT_RANGES = {"static": "Calibrated (static)", "batch": "Per batch (dynamic)"}
+INPUT_RANGES |= {"row": "Per image (dynamic, per row)"}
+BATCH = 50  # images that share a range
+ELSEWHERE = {"activation_bits", "input_range", "whole", "bias_bits", "output_bits"}
 METHOD_NAMES = {"minmax": "Smallest to largest", "percentile": "99.9th percentile", "mse": "MSE"}
 METHOD_NAMES |= {"ema": "Moving average", "sigma": "Mean ± 3σ", "kl": "KL (entropy)"}
 METHOD_NAMES |= {"aciq": "ACIQ, Laplace", "aciq_gauss": "ACIQ, Gauss"}
@@ -79,8 +84,14 @@ class QuantizeState(State):
         16,
         other="float",
         label="Bits of activations",
-        help="What enters each layer is quantized too, with ranges from 1,024 training images; "
-        "float leaves it alone.",
+        help="What enters each layer is quantized too; float leaves it alone.",
+    )
+    input_range = Choice(
+        "static",
+        INPUT_RANGES,
+        label="Range of activations",
+        help="Found beforehand on 1,024 training images, or anew from what enters: from 50 images "
+        "at a time, or from each image (row) by itself.",
     )
     symmetric = Flag(
         True,
@@ -109,13 +120,35 @@ class QuantizeState(State):
         "none",
         REPAIRS,
         label="Repair",
-        help="What is done about the damage without training, on 256 images of the calibration "
-        "split.",
+        help="What is done about the damage without training, on images of the calibration split.",
+    )
+    whole = Flag(
+        False,
+        label="Biases and outputs, too",
+        help="The whole model: nothing that is stored or handed on stays float32.",
+    )
+    bias_bits = Whole(
+        8,
+        1,
+        16,
+        other="float",
+        label="Bits of biases",
+        help="Symmetric, a scale a layer; integer inference adds them with 32.",
+    )
+    output_bits = Whole(
+        8,
+        1,
+        8,
+        other="float",
+        label="Bits of outputs",
+        help="What leaves the last layer, its range calibrated on 1,024 training images.",
     )
 
     def used(self) -> set[str]:
         """Name the settings that mean something beside the others."""
-        always = {"network", "layer", "grid", "activation_bits"}
+        always = {"network", "layer", "grid", "activation_bits", "whole"}
+        always |= set() if self.activation_bits == "float" else {"input_range"}
+        always |= {"bias_bits", "output_bits"} if self.whole else set()
         if self.grid != "affine":
             bits = {"bits"} if len(self.possible_bits()) > 1 else set()
             return always | bits | (set() if self.grid in UNSCALED else {"granularity"})
@@ -135,15 +168,37 @@ class QuantizeState(State):
 
     def rounds_itself(self) -> bool:
         """Tell whether a repair decides how weights are rounded."""
-        return self.grid == "affine" and self.repair in ptq.METHODS
+        return self.grid == "affine" and self.repair in ptq.METHODS and self.fold() == "none"
 
-    def equalized(self) -> bool:
-        """Tell whether the layers share their ranges first."""
-        return self.grid == "affine" and self.repair == "equalization"
+    def fold(self) -> str:
+        """Name what moves factors between the layers before anything is rounded, or "none"."""
+        return self.repair if self.grid == "affine" and self.repair in FOLDED else "none"
 
     def plain(self) -> bool:
-        """Tell whether a hand can wait for it: an affine grid without a repair of its own."""
-        return self.grid == "affine" and not self.rounds_itself()
+        """Tell whether a hand can wait for it: an affine grid, factors found once for all bits."""
+        return self.grid == "affine" and not self.rounds_itself() and self.fold() != "awq"
+
+    def batch_size(self) -> int | None:
+        """Return how many images share a range of activations; None where it does not matter."""
+        return BATCH if {"input_range"} <= self.used() and self.input_range == "batch" else None
+
+    def input_spec(self) -> QuantSpec | None:
+        """Say what enters each layer is quantized to; None leaves it float."""
+        if self.activation_bits == "float":
+            return None
+        blocks = PerAxis(0) if self.input_range == "row" else PerTensor()
+        bits = int(self.activation_bits)
+        return QuantSpec(bits=bits, signed=False, symmetric=False, granularity=blocks)
+
+    def bias_spec(self) -> QuantSpec | None:
+        """Say what biases are quantized to; None leaves them float."""
+        floats = not self.whole or self.bias_bits == "float"
+        return None if floats else QuantSpec(bits=int(self.bias_bits))
+
+    def output_spec(self) -> QuantSpec | None:
+        """Say what leaves the last layer is quantized to; None leaves it float."""
+        floats = not self.whole or self.output_bits == "float"
+        return None if floats else QuantSpec(bits=int(self.output_bits), symmetric=False)
 
     def repair_function(self) -> Callable[..., ptq.Repaired]:
         """Return the repair with the range method and what else it is given."""
@@ -160,8 +215,8 @@ class QuantizeState(State):
         return given
 
     def weights_key(self) -> tuple[Any, ...]:
-        """Return what decides the weights: of the settings used, all but the activations' bits."""
-        used = self.used() - {"activation_bits"}
+        """Return what decides the weights: of the settings used, those that are about them."""
+        used = self.used() - ELSEWHERE
         return tuple((n, v) for n, v in self.values().items() if n in used)
 
     def at_bits(self, bits: int) -> tuple[Any, ...]:
@@ -182,7 +237,7 @@ class QuantizeState(State):
         if name == "granularity":
             if self.grid != "affine":
                 return [OWN, *GRANULARITIES]
-            return ["tensor", "axis"] if self.rounds_itself() else list(GRANULARITIES)
+            return list(GRANULARITIES) if self.plain() else ["tensor", "axis"]
         if name == "layer":
             with contextlib.suppress(OSError, ValueError):  # a missing file is told by ``build``
                 return ["all", *networks.load(self.network).weights]
@@ -197,6 +252,10 @@ class QuantizeState(State):
         _, granularity = GRANULARITIES[self.granularity]
         return QuantSpec(bits=self.bits, symmetric=self.symmetric, granularity=granularity)
 
+    def stochastic(self) -> bool:
+        """Tell whether rounding draws."""
+        return "rounding" in self.used() and self.rounding == "stochastic"
+
     def rounding_function(self) -> core.Rounding:
         """Return the rounding; a stochastic one draws the same for the same state.
 
@@ -204,7 +263,7 @@ class QuantizeState(State):
         """
         if "rounding" not in self.used():
             return core.ROUNDINGS["nearest"]
-        if self.rounding == "stochastic":
+        if self.stochastic():
             return core.stochastic(np.random.default_rng(0))
         return core.ROUNDINGS[self.rounding]
 
@@ -219,6 +278,9 @@ class QuantizeResult:
     state: QuantizeState  # that it belongs to: not moved by any hand
     chosen: list[str]  # the layers that were quantized
     bits: int  # of a code
+    base: Hashable  # names the float network that was rounded: factors may have gone into it
+    limit: float  # both ends of the weight axes
+    before: np.ndarray  # counts of the float weights, in bins over these
     waiting: bool  # what was asked for is being computed: this is the plain affine grid
     accuracy: Measured
     reference: Measured  # the float network on the same images
@@ -235,6 +297,7 @@ class QuantizeResult:
     dense: int
     macs: int
     bit_operations: int
+    strips: tuple[Any, ...]  # biases, what enters, what leaves: counts before and after
     huffman: int | None = None  # bytes, once they were counted
     entropy: float | None = None  # bits a weight
     latency: dict[str, metrics.Latency] | None = None

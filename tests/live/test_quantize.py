@@ -5,6 +5,7 @@ import pytest
 
 from qlab import core, data, metrics, networks, ranges
 from qlab.live import Quantize
+from qlab.live.evaluation import share
 from qlab.live.quantize_pictures import points
 from qlab.live.quantize_state import GRANULARITIES, QuantizeState
 from tests.live.driving import (
@@ -14,6 +15,8 @@ from tests.live.driving import (
 )
 
 OWN_TESTS = {"grid", "repair"}  # computed in the background: test_quantize_grids.py
+NEEDS = {"input_range": {"activation_bits": 2}}  # what makes a control mean something
+NEEDS |= {"bias_bits": {"whole": True}, "output_bits": {"whole": True}}
 TRAITS = [name for name in QuantizeState.settings() if name not in OWN_TESTS]
 
 
@@ -42,10 +45,25 @@ def by_library(s):
     layers = None if s.layer == "all" else [s.layer]
     small = networks.quantize_weights(net, spec, ranges.METHODS[s.method], rounding, layers)
     acting = small.network
+    if s.whole and s.bias_bits != "float":
+        grid = core.QuantSpec(bits=s.bias_bits)
+        acting = acting.with_weights(
+            {}, {k: core.fake_quantize(b, ranges.minmax(b, grid)) for k, b in net.biases.items()}
+        )
     if s.activation_bits != "float":
-        asym = core.QuantSpec(bits=s.activation_bits, signed=False, symmetric=False)
-        acting = networks.quantize_activations(net, mnist.calibration, asym)
-        acting = acting.with_weights(small.network.weights)
+        blocks = core.PerAxis(0) if s.input_range == "row" else core.PerTensor()
+        asym = core.QuantSpec(
+            bits=s.activation_bits, signed=False, symmetric=False, granularity=blocks
+        )
+        if s.input_range == "static":
+            grids = networks.quantize_activations(net, mnist.calibration, asym)
+            acting = grids.with_weights(small.network.weights, acting.biases)
+        else:
+            acting = networks.quantize_dynamically(acting, asym)
+    if s.whole and s.output_bits != "float":
+        logits = net.predict(mnist.calibration.images)
+        grid = ranges.minmax(logits, core.QuantSpec(bits=s.output_bits, symmetric=False))
+        acting = acting.with_layers([*acting.layers, networks.FakeQuantize("output", grid)])
     W, W_hat = (
         np.concatenate([n.weights[k].ravel() for k in small.qparams]) for n in (net, small.network)
     )
@@ -58,12 +76,17 @@ def assert_equals_library(instrument):
     assert r.errors == metrics.errors(W, W_hat)
     assert instrument.values["sqnr"].value == metrics.sqnr(W, W_hat)
     assert instrument.values["mse"].value == metrics.mse(W, W_hat)
-    assert instrument.values["bytes"].value == metrics.bytes_packed(net, small.qparams).total
+    biases = small.bytes.biases
+    if s.whole and s.bias_bits != "float":
+        biases = sum(4 + -(-b.size * s.bias_bits // 8) for b in net.biases.values())
+    packed = metrics.bytes_packed(net, small.qparams)
+    assert instrument.values["bytes"].value == packed.total - packed.biases + biases
     test = data.load("mnist").test
     rows = slice(None) if r.full else np.random.default_rng(0).permutation(10_000)[: r.accuracy.n]
     sample = test[rows]
-    expected = metrics.accuracy(acting, sample, r.accuracy.source)
-    assert r.accuracy == expected
+    batch = 50 if s.input_range == "batch" else None
+    now = acting.predict(sample.images, batch).argmax(axis=1)
+    assert r.accuracy == share(now == sample.labels, r.accuracy.source)
     assert r.reference == metrics.accuracy(net, sample, r.accuracy.source)
     # the picture's own data
     stems = instrument.figures["weights"].artists[0].get_xdata()[::3]
@@ -85,6 +108,7 @@ def test_every_control_moves_pictures_and_numbers_to_what_the_library_computes(q
         assert_equals_library(quantize)
         seen.append(quantize.result)
 
+    quantize.state.offer(NEEDS.get(trait, {}))
     assert_control_moves_everything(quantize, trait, check)
     assert len(seen) >= (1 if trait == "network" else 2)
 
@@ -147,6 +171,11 @@ def test_the_curve_fills_itself_first_hollow_then_solid(quantize):
         "bits=4",
         "bits=3&layer=fc2&granularity=axis&method=mse&symmetric=false",
         "bits=6&activation_bits=3&rounding=stochastic&granularity=group",
+        "bits=4&activation_bits=2&input_range=row",
+        "bits=4&activation_bits=2&input_range=batch&layer=fc1",
+        "activation_bits=4&whole=true&bias_bits=3&output_bits=4",
+        "activation_bits=4&input_range=row&whole=true&bias_bits=float",
+        "granularity=axis&repair=equalization&whole=true&output_bits=float",
     ],
 )
 def test_copied_code_prints_the_settled_numbers(quantize, settings):
@@ -156,7 +185,9 @@ def test_copied_code_prints_the_settled_numbers(quantize, settings):
     assert set(printed) == set(quantize.values)  # before any time was taken
     for name, number in printed.items():
         assert number == pytest.approx(float(quantize.values[name].value), rel=1e-12)
-    assert len(quantize.code().strip().splitlines()) <= 20
+    lines = quantize.code().strip().splitlines()
+    assert max(map(len, lines)) <= 100
+    assert len(lines) <= (14 if settings == "bits=4" else 23)
 
 
 def test_presets_teach_something_that_is_so(quantize):
@@ -182,6 +213,22 @@ def test_presets_teach_something_that_is_so(quantize):
     assert accuracy["Rounding down"] < accuracy["8 bits are free"] - 0.05
     assert accuracy["2 bits and the outlier"] < accuracy["Activations too"] - 0.2
     assert accuracy["Activations too"] < accuracy["8 bits are free"] - 0.02
+    wrong = {name: 1 - value for name, value in accuracy.items()}
+    assert wrong["Activations too"] > 3.5 * wrong["A range for each image"]
+    quantize.choose(next(p for p in quantize.PRESETS if p.name == "A range for each image"))
+    send(quantize, "input_range", "batch")
+    between = quantize.result.accuracy.value
+    assert accuracy["Activations too"] < between < accuracy["A range for each image"]
+    assert wrong["SmoothQuant"] < 0.5 * wrong["Activations too"]
+    quantize.state.offer({"repair": "none", "activation_bits": "float", "bits": 2, "method": "mse"})
+    without = quantize.result.accuracy.value
+    send(quantize, "repair", "smoothquant")
+    assert quantize.result.accuracy.value < without - 0.02
+    assert accuracy["The whole model at 8 bits"] > 0.97
+    quantize.choose(quantize.PRESETS[-1])
+    assert quantize.values["change"].note == "within noise"
+    send(quantize, "output_bits", 2)
+    assert quantize.result.accuracy.value < 0.75
 
 
 def test_a_layer_of_another_network_falls_back_to_all(quantize):

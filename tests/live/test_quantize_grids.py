@@ -11,8 +11,9 @@ from qlab.live import Quantize
 from qlab.live import quantize as quantize_module
 from qlab.live.quantize_background import Jobs
 from qlab.live.quantize_look import extreme_scales
-from qlab.live.quantize_size import codes_of, huffman, packed
+from qlab.live.quantize_size import huffman
 from qlab.live.quantize_state import (
+    FOLDED,
     GRANULARITIES,
     GRIDS,
     IN_TIME,
@@ -64,15 +65,21 @@ def small_by_library(s):
     spec = core.QuantSpec(
         bits=s.bits, symmetric=s.symmetric, granularity=GRANULARITIES[s.granularity][1]
     )
-    if s.repair == "equalization":
-        net = networks.equalize(net)
+    calibration = mnist.calibration[:REPAIR_IMAGES]
+    if s.repair in FOLDED:
+        net = {
+            "equalization": lambda: networks.equalize(net),
+            "smoothquant": lambda: networks.fold_smoothquant(net, mnist.calibration),
+            "awq": lambda: networks.fold_awq(
+                net, spec, calibration, method=ranges.METHODS[s.method]
+            ),
+        }[s.repair]()
         small = networks.quantize_weights(net, spec, ranges.METHODS[s.method], layers=[s.layer])
     else:
         options = REPAIR_OPTIONS.get(s.repair, {})
         method = functools.partial(
             ptq.METHODS[s.repair], method=ranges.METHODS[s.method], **options
         )
-        calibration = mnist.calibration[:REPAIR_IMAGES]
         small = networks.repair(net, spec, method, calibration, [s.layer])
     return net, small, small.qparams
 
@@ -86,8 +93,7 @@ def assert_equals_library(quantize):
     assert r.level_counts.sum() == W.size
     test = data.load("mnist").test
     assert r.accuracy == metrics.accuracy(small.network, test)
-    equalized = s.repair == "equalization"
-    assert r.reference == (metrics.accuracy(net, test) if equalized else of_floats(s.network))
+    assert r.reference == of_floats(s.network)
     repaired = getattr(small, "repaired", {})
     beside = [a for k in repaired.values() for a in (k.offset, k.input_scale) if a is not None]
     more = 4 * sum(a.size for a in beside)
@@ -97,9 +103,9 @@ def assert_equals_library(quantize):
         own = sum(k.bytes.total for k in repaired.values())
         assert r.bytes == own + plain.values + plain.biases  # as each record counts itself
     if s.grid != "identity":
-        codes = (small.codes if repaired or s.grid == "affine" else codes_of(small))[s.layer]
+        codes = networks.codes_of(small)[s.layer]
         words = len(coding.huffman_encode(codes))
-        assert r.huffman == r.bytes - packed(small).codes + words
+        assert r.huffman == r.bytes - small.bytes.codes + words
         assert r.entropy == pytest.approx(
             coding.entropy(np.unique(codes, return_counts=True)[1]), rel=1e-12
         )
@@ -165,11 +171,33 @@ def test_every_repair_shows_and_prints_what_the_library_computes(quantize, repai
         assert printed[name] == pytest.approx(float(quantize.values[name].value), rel=1e-12)
 
 
-def test_a_repair_works_beside_quantized_activations(quantize):
-    quantize.state.offer({"bits": 3, "repair": "equalization", "activation_bits": 4})
+@pytest.mark.parametrize("repair", [*FOLDED, "gptq"])
+def test_a_repair_works_beside_quantized_activations(quantize, repair):
+    quantize.state.offer({"bits": 3, "repair": repair, "activation_bits": 4, "whole": True})
     quantize.settle(everything=False)
-    for name, number in run_code(quantize).items():
+    printed = run_code(quantize)
+    assert printed.keys() >= {"accuracy", "bytes"}
+    for name, number in printed.items():
         assert number == pytest.approx(float(quantize.values[name].value), rel=1e-12)
+
+
+def test_smoothquant_rounds_inputs_divided_by_the_factors_that_its_weights_are_multiplied_by(
+    quantize,
+):
+    settings = {"network": "mlp_784_128_10", "layer": "fc2", "bits": 4, "activation_bits": 3}
+    quantize.state.offer({**settings, "repair": "smoothquant"})
+    arrive(quantize)
+    net, calibration = networks.load("mlp_784_128_10"), data.load("mnist").calibration
+    X, W = networks.activations(net, calibration.images)["fc2"], net.weights["fc2"]
+    t = np.sqrt(X.max(axis=0) / np.abs(W).max(axis=0))  # eq. 4 of arXiv:2211.10438, α = ½
+    t[X.max(axis=0) == 0] = 1
+    acting = quantize.network_of(quantize.state)
+    assert acting.layer("fc2_input").qparams.scale == pytest.approx((X / t).max() / 7, rel=1e-5)
+    step = np.abs(W * t).max() / 7
+    assert np.abs(acting.weights["fc2"] - W * t).max() <= step / 2 * (1 + 1e-5)
+    assert "X/t and W·t" in quantize.notes.value
+    send(quantize, "repair", "none")
+    assert quantize.notes.value == ""
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -197,6 +225,15 @@ def test_a_repair_that_needs_equal_groups_is_not_offered_others(quantize):
     send(quantize, "repair", "gptq")
     assert quantize.state.allowed("granularity") == ["tensor", "axis"]
     assert "rounding" not in quantize.state.used()
+
+
+@pytest.mark.parametrize(
+    ("settings", "hollow"),
+    [({}, False), ({"network": "lenet_5"}, True), ({"repair": "gptq"}, True)],
+)
+def test_the_curve_says_where_its_points_stay_hollow(quantize, settings, hollow):
+    quantize.state.offer(settings)
+    assert ("stays hollow until" in quantize.headings["curve"].value) == hollow
 
 
 def test_what_takes_long_is_said_and_the_controls_stay_alive(quantize, monkeypatch):
@@ -228,7 +265,7 @@ def test_what_takes_long_is_said_and_the_controls_stay_alive(quantize, monkeypat
 
 
 def test_a_repair_that_rounds_shows_its_own_staircase(quantize):
-    quantize.state.offer({"repair": "smoothquant", "bits": 2})
+    quantize.state.offer({"repair": "gptq", "bits": 2})
     arrive(quantize)
     stairs = quantize.result.stairs
     send(quantize, "rounding", "stochastic")  # means nothing beside this repair
@@ -293,7 +330,7 @@ def test_five_meters_stand_side_by_side_with_their_provenance(quantize):
     size = metrics.bytes_packed(net, small.qparams)
     words = sum(len(coding.huffman_encode(q)) for q in small.codes.values())
     assert values["bytes_huffman"].value == size.total - size.codes + words
-    assert finish(huffman(small))[0] == values["bytes_huffman"].value
+    assert finish(huffman(quantize.state, small))[0] == values["bytes_huffman"].value
     send(quantize, "activation_bits", 8)
     assert quantize.values["bit_operations"].value == 4 * 8 * values["macs"].value
 
@@ -308,9 +345,9 @@ def test_the_scale_of_least_squares_can_be_the_learners(quantize):
         found = standing.difference
         W, small = (
             networks.load("lenet_300_100").weights[LAYER],
-            quantize.by_library(quantize.state),
+            quantize.by_library(quantize.state).small,
         )
-        q = small[0].codes[LAYER].astype(float)
+        q = small.codes[LAYER].astype(float)
         assert found.reference == pytest.approx(W[0].astype(float) @ q[0] / (q[0] @ q[0]))
         assert found.other == pytest.approx(abs(W[0]).max())
         assert (found.place, found.count, found.of) == (f"scale of {LAYER}[0]", 10, 10)
@@ -324,7 +361,7 @@ def test_the_scale_of_least_squares_can_be_the_learners(quantize):
 def test_the_widest_and_the_narrowest_staircase_are_those_of_the_blocks(quantize):
     quantize.state.offer({"grid": "nf4", "granularity": "axis"})
     quantize.settle(everything=False)
-    coded = quantize.by_library(quantize.state)[0].coded[LAYER]
+    coded = quantize.by_library(quantize.state).small.coded[LAYER]
     gaps = coded.scale * (coded.levels[-1] - coded.levels[0]) / (len(coded.levels) - 1)
     assert quantize.result.steps == pytest.approx((gaps.min(), gaps.max()))
     W_hat = coded.dequantize()
