@@ -37,6 +37,9 @@ NEEDS = {  # controls that are on the page only beside another setting
     ("allocate", "bits_conv2"): "network=lenet_5",
     ("grids", "scaled"): "format=e4m3",
     ("quantize", "grid"): "",  # hides the menus behind it: test_quantize.py
+    ("quantize", "input_range"): "activation_bits=2",  # a menu: test_quantize.py
+    ("quantize", "bias_bits"): "whole=true",
+    ("quantize", "output_bits"): "whole=true",
     ("qat", "weight_bits"): "method=dorefa",
     ("integer", "overflow"): "accumulator_bits=16",  # at 24 bits nothing overflows
     ("grids", "code_bits"): "format=kmeans",
