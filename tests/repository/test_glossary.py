@@ -1,11 +1,13 @@
 """The glossary: every term once, in two languages, by a name that exists; the articles' words."""
 
 import importlib
+import json
 import re
 from typing import Any
 
 import pytest
 
+from qlab import codebooks, core, pruning, ptq, ranges
 from tests.repository import teaching
 
 GLOSSARY = (teaching.LABS / "glossary.md").read_text(encoding="utf-8")
@@ -22,6 +24,10 @@ CLEAR = {
     "权值",
     "量化区间",
 }  # as they are
+NAMED = next(t for t in teaching.tables(GLOSSARY) if t[0][0] == "No.")[1:]
+OF_QUANTIZATION = [1, 2, 3, 5, 9, 10, 11, 12, 13, 14, 16, 17, 18, 20, 21, 22]
+MENUS = {"codebooks": codebooks.METHODS, "core": core.ROUNDINGS, "ptq": ptq.METHODS}
+MENUS |= {"pruning": pruning.METHODS, "ranges": ranges.METHODS}
 THEIRS = next(t for t in teaching.tables(GLOSSARY) if t[0][0] == "They write")[1:]
 
 
@@ -61,6 +67,27 @@ def test_every_name_in_code_exists() -> None:
     assert len(names) > 50
     for name in names:
         assert found(name) is not None
+
+
+def test_every_method_that_a_menu_offers_has_a_term() -> None:
+    said = set(re.findall(r"`([a-z_]+\.\w+)`", " ".join(row[4] for row in ROWS)))
+    offered = {f"{room}.{name}" for room, methods in MENUS.items() for name in methods}
+    assert len(offered) > 30
+    assert offered - said == set()
+
+
+@pytest.mark.parametrize("row", NAMED, ids=lambda row: row[0])
+def test_what_the_articles_name_is_named_in_its_labs(row: list[str]) -> None:
+    number, _, chinese, files, labs = row
+    assert CHINESE.search(chinese) and re.fullmatch(r"00[0-4]( 00[0-4])*", files)
+    for lab in labs.split():
+        cells = json.loads(teaching.labs()[lab].read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+        assert re.search(rf"\([^()]*\b{number}\b", text), (number, lab)
+
+
+def test_all_that_the_articles_name_of_quantization_is_there() -> None:
+    assert [row[0] for row in NAMED] == [f"S{number}" for number in OF_QUANTIZATION]
 
 
 def test_the_guard_sees_a_name_that_does_not_exist() -> None:
