@@ -65,7 +65,8 @@ def parsed_table(
         held = entry.pop("levels")
         if not isinstance(held, list) or not all(type(level) is float for level in held):
             raise ValueError(f"its layer {name!r} has levels that are no numbers")
-        levels = np.array(held, np.float64).astype(np.float32)
+        with np.errstate(over="ignore"):  # beyond float32 it is infinite, which `Coded` refuses
+            levels = np.array(held, np.float64).astype(np.float32)
     else:
         levels = take("levels", np.float32)
         if table == 1:

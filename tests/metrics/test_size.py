@@ -6,8 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qlab.core import PerAxis, PerGroup, QuantSpec, pack, quantize
-from qlab.metrics import bytes_bitmap, bytes_dense, bytes_packed, bytes_relative_index
+from qlab.metrics import (
+    bytes_bitmap,
+    bytes_coded,
+    bytes_dense,
+    bytes_packed,
+    bytes_relative_index,
+)
 from qlab.metrics.size import relative_entries
+from qlab.ptq import Repaired
 from qlab.ranges import minmax
 
 
@@ -42,6 +49,20 @@ def test_packed_bytes_are_those_of_the_packed_codes_their_scales_and_zero_points
             assert size.zero_points == len(pack(qparams.zero_point, bits))
             assert size.biases == 28
             assert size.total == size.codes + size.scales + size.zero_points + size.biases
+
+
+def test_offsets_and_factors_of_a_repair_are_counted_as_float32() -> None:
+    W = np.random.default_rng(0).standard_normal((7, 13)).astype(np.float32)
+    spec = QuantSpec(bits=3, symmetric=False, granularity=PerGroup(5))  # 7·3 blocks
+    qparams = minmax(W, spec)
+    o, t = np.zeros((7, 3), np.float32), np.ones(13, np.float32)
+    plain = bytes_coded(W.size, qparams)
+    assert (plain.codes, plain.scales, plain.zero_points, plain.total) == (35, 84, 8, 127)
+    for offset, factors, more in ((None, None, 0), (o, None, 84), (None, t, 52), (o, t, 136)):
+        repaired = Repaired(quantize(W, qparams), qparams, np.zeros(7, np.float32), offset, factors)
+        size = bytes_packed(network(fc1=W), {"fc1": repaired})
+        assert size.total == repaired.bytes.total + 28 == plain.total + 28 + more
+        assert size.codes == plain.codes
 
 
 def test_layers_without_parameters_stay_float_and_symmetric_ones_store_no_zero_points() -> None:

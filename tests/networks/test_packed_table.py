@@ -140,6 +140,10 @@ TABLE_LIES = {
     "an infinite level": holds("fc.levels", np.append(FLOATS[:7], np.float32(np.inf))),
     "no table": lambda layer, book, arrays: arrays.pop("fc.levels"),
     "two tables": says(levels=[0.0] * 8),
+    "a level beyond float32": lambda layer, book, arrays: (
+        book.update(levels=[float(k) for k in range(7)] + [1e300]),
+        arrays.pop("fc.levels"),
+    ),
     "a table in words": says(levels=["0"] * 8),
     "a table that is a word": says(levels="01234567"),
     "a table that counts a lot": says(table=2**40),
