@@ -29,7 +29,10 @@ from tests.networks.test_packed import (
 )
 from tests.strategies import unchecked
 
-QUICK = ptq.METHODS | {"adaround": partial(ptq.adaround, iterations=5)}
+QUICK = ptq.METHODS | {
+    "adaround": partial(ptq.adaround, iterations=5),
+    "awq": partial(ptq.awq, candidates=4),
+}
 BESIDE = {"hqq": "offset", "smoothquant": "input_scale", "awq": "input_scale"}
 
 
