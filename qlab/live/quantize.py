@@ -36,13 +36,15 @@ from qlab.live.quantize_pictures import (
 from qlab.live.quantize_presets import PRESETS
 from qlab.live.quantize_size import METERS, WHY, huffman, operations, times
 from qlab.live.quantize_state import REPAIR_IMAGES, QuantizeResult, QuantizeState
-from qlab.live.quantize_strips import strips, strips_figure
+from qlab.live.quantize_strips import Strip, strips, strips_figure
 from qlab.live.readout import Readout, Value
+from qlab.live.recent import Recent
 from qlab.live.worker import Task, finish
 from qlab.networks import Network
 
 AT_ONCE = 0.02  # seconds that a hand waits for a grid that is not affine
 SOON = 0.3  # seconds of such a grid that is worth a curve
+DRAWN = 64  # counts that pictures of several states share
 TIMED, REPEATS = 100, 20  # images of a call, calls
 NEAREST: dict[str, Any] = {"repair": "none", "rounding": "nearest", "granularity": "tensor"}
 SEARCHED = ("mse", "least_squares_mapping", "kl", "histogram_mapping")  # 5 to 50 ms a layer
@@ -129,7 +131,7 @@ class Quantize(Instrument):
             dense=metrics.bytes_dense(net).total,
             macs=macs,
             bit_operations=bit_operations,
-            strips=strips(s, made, acts, self.evaluation),
+            strips=self._strips(s, made, acts),
         )
 
     def result_of(self, s: QuantizeState) -> Generator[None, None, QuantizeResult]:
@@ -289,14 +291,22 @@ class Quantize(Instrument):
         """Find the largest weight, a little rounded up: both ends of the weight axes."""
         base = base_of(s.network) if made is None else made.base
         name = (s.network, "none") if made is None else made.name
-        return self.evaluation.keep(
+        return self._drawn.find(
             ("limit", name, s.layer), lambda: 1.04 * float(np.abs(flat(base, s.chosen())).max())
         )
+
+    def _strips(self, s: QuantizeState, made: Made, acts: Network) -> tuple[Strip, ...]:
+        """Count what is not a weight; only its own settings move it."""
+        biases = s.bias_spec()
+        own = (s.input_spec(), s.input_range, s.output_spec(), biases)
+        moved = s.weights_key() if biases else None  # some repairs shift biases
+        key = ("strips", made.name, s.layer, *own, moved)
+        return self._drawn.find(key, lambda: strips(s, made, acts, self.evaluation))
 
     def _before(self, s: QuantizeState, made: Made) -> np.ndarray:
         """Count the float weights of the picture, in bins."""
         end = self._limit(s, made)
-        return self.evaluation.keep(
+        return self._drawn.find(
             ("before", made.name, s.layer),
             lambda: metrics.histogram(flat(made.base, s.chosen()), -end, end, BARS).counts,
         )
@@ -403,6 +413,7 @@ class Quantize(Instrument):
         """Make the six pictures."""
         self.evaluation, self.jobs = Evaluation(), Jobs()
         self._ends: dict[tuple[str, str], Future[Ends]] = {}
+        self._drawn: Recent[Any, Any] = Recent(DRAWN)
         networks.load(self.state.network)
         return [
             weights_figure(),
