@@ -76,7 +76,7 @@ class Coded:
         levels = np.array(self.levels, np.float32)
         checked_granularity("Coded", self.granularity)
         for name in ("bits", "scale_bits", "table"):
-            if (given := getattr(self, name)) is not None:
+            if (given := getattr(self, name)) is not None or name != "table":
                 whole("Coded", name, given, least=0)
         k = levels.shape[-1] if levels.ndim else 0
         blocks = int(np.prod(self.granularity.compact_shape(codes.shape)))

@@ -31,6 +31,29 @@ def integer(function: str, name: str, value: object) -> int:
         raise TypeError(f"{function}: {name} must be an integer, got {name}={value!r}.") from None
 
 
+def width(function: str, bits: object) -> int:
+    """Return a number of bits as an int from 1 to 16.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is none; or another.
+
+    Examples
+    --------
+    >>> width("pack", 17)
+    Traceback (most recent call last):
+    ValueError: pack: bits must be an integer from 1 to 16, got bits=17.
+    """
+    try:
+        n = integer(function, "bits", bits)
+    except TypeError:
+        raise TypeError(f"{function}: bits must be an integer from 1 to 16, got {bits=}.") from None
+    if not 1 <= n <= 16:
+        raise ValueError(f"{function}: bits must be an integer from 1 to 16, got bits={bits}.")
+    return n
+
+
 def whole(function: str, name: str, value: object, least: int = 1) -> int:
     """Return ``value`` as an int of at least ``least``.
 

@@ -40,7 +40,7 @@ def qparams_between(
     Raises
     ------
     TypeError
-        ``spec`` is no ``QuantSpec``.
+        The ends are no numbers, ``spec`` is no ``QuantSpec``.
     ValueError
         The ends are not finite or cross, or their shape does not fit the granularity.
 
@@ -55,7 +55,10 @@ def qparams_between(
     (1.3333, -1)
     """
     checked_spec("qparams_between", spec)
-    a, b = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    a, b = np.asarray(low), np.asarray(high)
+    if not {a.dtype.kind, b.dtype.kind} <= set("fiu"):
+        raise TypeError(f"qparams_between: low and high must be numbers, got {low=}, {high=}.")
+    a, b = a.astype(np.float64), b.astype(np.float64)
     if not (np.isfinite(a).all() and np.isfinite(b).all() and (a <= b).all()):
         raise ValueError(
             f"qparams_between: low and high must be finite and low ≤ high, got {low=}, {high=}."

@@ -8,7 +8,7 @@ Codes are stored in two's complement, the most significant bit first.
 import numpy as np
 from jaxtyping import Int32, Integer, UInt, UInt8
 
-from qlab.core.arguments import whole
+from qlab.core.arguments import whole, width
 from qlab.core.arrays import integer_array
 
 _WORDS = 1 << 15  # 256 KiB of words stay in the second-level cache
@@ -203,8 +203,5 @@ def _closed(pairs: UInt[np.ndarray, " n"], lane: int, width: int) -> UInt[np.nda
 
 def _limits(function: str, bits: int, signed: bool) -> tuple[int, int]:
     """Smallest and largest code of ``bits`` bits, without a narrow range."""
-    if isinstance(bits, bool) or not hasattr(bits, "__index__"):
-        raise TypeError(f"{function}: bits must be an integer from 1 to 16, got bits={bits!r}.")
-    if not 1 <= bits <= 16:
-        raise ValueError(f"{function}: bits must be an integer from 1 to 16, got bits={bits}.")
+    bits = width(function, bits)
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)

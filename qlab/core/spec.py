@@ -11,12 +11,12 @@ leave the code 0 alone. Positives clip to 0.
 Source: Krishnamoorthi 2018, arXiv:1806.08342, section 2; Jacob et al. 2018, arXiv:1712.05877.
 """
 
-import operator
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32, Int, Int32
 
+from qlab.core.arguments import width
 from qlab.core.arrays import integer_array
 from qlab.core.granularity import (
     Granularity,
@@ -66,11 +66,7 @@ class QuantSpec:
     granularity: Granularity = PerTensor()  # noqa: RUF009 (frozen, so it may be shared)
 
     def __post_init__(self) -> None:
-        bits = self.bits
-        if isinstance(bits, bool) or not hasattr(bits, "__index__"):
-            raise TypeError(f"QuantSpec: bits must be an integer from 1 to 16, got bits={bits!r}.")
-        if not 1 <= operator.index(bits) <= 16:
-            raise ValueError(f"QuantSpec: bits must be an integer from 1 to 16, got bits={bits}.")
+        width("QuantSpec", self.bits)
         for name in ("signed", "symmetric"):
             if not isinstance(value := getattr(self, name), bool | np.bool):
                 raise TypeError(f"QuantSpec: {name} must be True or False, got {name}={value!r}.")

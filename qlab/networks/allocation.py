@@ -78,6 +78,7 @@ def uniform(table: Sensitivity, budget: int) -> Allocation:
     >>> uniform(table, budget=210).bits
     {'fc1': 2, 'fc2': 2}
     """
+    checked_table("uniform", table)
     budget = whole_budget("uniform", budget)
     totals = table.cost.sum(axis=0)
     fits = np.flatnonzero(totals <= budget)
@@ -182,6 +183,7 @@ def front(table: Sensitivity) -> list[Allocation]:
     >>> [(one.cost, round(one.loss, 2)) for one in front(table)]
     [(110, 0.8), (120, 0.5), (210, 0.4), (220, 0.1)]
     """
+    checked_table("front", table)
     return _front(table, int(table.cost.max(axis=1).sum()))
 
 
@@ -202,8 +204,8 @@ def priced(table: Sensitivity, bits: Mapping[str, int]) -> Allocation:
 
     Raises
     ------
-    ValueError
-        Other layers, or bits that the table lacks.
+    TypeError, ValueError
+        No dictionary; other layers, or bits that the table lacks.
 
     Examples
     --------
@@ -212,6 +214,9 @@ def priced(table: Sensitivity, bits: Mapping[str, int]) -> Allocation:
     >>> priced(table, {"fc1": 4, "fc2": 2}).cost
     210
     """
+    checked_table("priced", table)
+    if not isinstance(bits, Mapping):
+        raise TypeError(f"priced: bits must be a dictionary by layer, got {bits=}.")
     if set(bits) != set(table.layers) or not set(bits.values()) <= set(table.bits):
         raise ValueError(
             f"priced: bits must name {', '.join(table.layers)} with bits out of {table.bits}, "
@@ -248,6 +253,7 @@ def budget_at(table: Sensitivity, bits: float | int) -> int:
     >>> budget_at(table, 2), budget_at(table, 3), budget_at(table, 1)
     (110, 165, 55)
     """
+    checked_table("budget_at", table)
     b = real("budget_at", "bits", bits)
     if not (0 < b < np.inf and len(table.bits) > 1):
         raise ValueError(
@@ -258,6 +264,27 @@ def budget_at(table: Sensitivity, bits: float | int) -> int:
     j = int(np.clip(np.searchsorted(known, b), 1, len(known) - 1))
     slope = (int(totals[j]) - int(totals[j - 1])) / (known[j] - known[j - 1])
     return max(0, int(totals[j]) + int(np.floor((b - known[j]) * slope)))
+
+
+def checked_table(function: str, table: object) -> None:
+    """Refuse what is no table of sensitivity.
+
+    Raises
+    ------
+    TypeError
+        It is none: a network, for one.
+
+    Examples
+    --------
+    >>> checked_table("exact", None)
+    Traceback (most recent call last):
+    TypeError: exact: table must be a Sensitivity, got NoneType. Use qlab.networks.sensitivity.
+    """
+    if not isinstance(table, Sensitivity):
+        raise TypeError(
+            f"{function}: table must be a Sensitivity, got {type(table).__name__}. "
+            "Use qlab.networks.sensitivity."
+        )
 
 
 def whole_budget(function: str, budget: object) -> int:
@@ -299,6 +326,7 @@ def check_budget(function: str, table: Sensitivity, budget: int) -> None:
     Traceback (most recent call last):
     ValueError: exact: budget must be at least 100 bytes (fc1 at 2 bits), got budget=99.
     """
+    checked_table(function, table)
     budget = whole_budget(function, budget)
     cheapest = table.cost.argmin(axis=1)
     least = int(table.cost.min(axis=1).sum())

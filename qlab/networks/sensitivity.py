@@ -72,6 +72,11 @@ class Sensitivity:
     def __post_init__(self) -> None:
         float_array("Sensitivity", "loss", self.loss)
         integer_array("Sensitivity", "cost", self.cost)
+        if not (isinstance(self.layers, tuple | list) and isinstance(self.bits, tuple | list)):
+            raise TypeError(
+                f"Sensitivity: layers and bits must be tuples, got layers={self.layers!r}, "
+                f"bits={self.bits!r}."
+            )
         widths = [integer("Sensitivity", "bits", b) for b in self.bits]
         shape = (len(self.layers), len(self.bits))
         if 0 in shape or self.loss.shape != shape or self.cost.shape != shape:

@@ -115,6 +115,7 @@ def fold_batch_norm(
     >>> W.round(3), b.round(3)
     (array([[2.]], dtype=float32), array([-5.], dtype=float32))
     """
+    _checked("fold_batch_norm", norm)
     w, c = finite32("fold_batch_norm", "W", W), finite32("fold_batch_norm", "b", b)
     if w.ndim < 2 or w.size == 0 or c.shape != w.shape[:1] or norm.gamma.shape != c.shape:
         raise ValueError(
@@ -157,10 +158,16 @@ def reestimate_batch_norm(y: Float[np.ndarray, "n channels *space"], norm: Batch
     >>> norm.mean, norm.variance
     (array([3.], dtype=float32), array([4.], dtype=float32))
     """
-    y = _outputs("reestimate_batch_norm", y, len(norm.gamma))
+    y = _outputs("reestimate_batch_norm", y, len(_checked("reestimate_batch_norm", norm).gamma))
     axes = (0, *range(2, y.ndim))
     mean, variance = y.mean(axes, np.float64), y.var(axes, np.float64)  # (3)
     return replace(norm, mean=mean.astype(np.float32), variance=variance.astype(np.float32))
+
+
+def _checked(function: str, norm: object) -> BatchNorm:
+    if not isinstance(norm, BatchNorm):
+        raise TypeError(f"{function}: norm must be a BatchNorm, got norm={norm!r}.")
+    return norm
 
 
 def _outputs(function: str, y: object, channels: int) -> Float32[np.ndarray, "n channels *space"]:

@@ -44,6 +44,7 @@ def test_what_does_not_belong_together_is_refused(wrong, sentence) -> None:
         ({"codes": np.array([-(2**32)])}, "codes must lie in 0 … 2"),
         ({"bits": 2.5}, "bits must be an integer, got bits=2.5"),
         ({"bits": "2"}, "bits must be an integer"),
+        ({"bits": None}, "bits must be an integer"),
         ({"bits": 10**12}, "bits at most 32"),
         ({"table": 0.5}, "table must be an integer"),
         ({"scale_bits": -1}, "scale_bits must be at least 0"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from qlab.core import QuantSpec, qparams_between
+from tests.strategies import unchecked
 
 
 def test_golden_there_is_one_step_less_than_there_are_codes() -> None:
@@ -26,3 +27,10 @@ def test_a_one_sided_range_is_widened_to_hold_zero(low, high, zero_point) -> Non
 def test_ends_that_cross_or_are_not_finite_are_refused(low: float, high: float) -> None:
     with pytest.raises(ValueError, match="low and high must be finite and low ≤ high"):
         qparams_between(low, high, QuantSpec())
+
+
+@pytest.mark.parametrize("wrong", ["x", None, True, {}])
+def test_ends_that_are_no_numbers_are_refused(wrong: object) -> None:
+    for ends in ((wrong, 1.0), (0.0, wrong)):
+        with unchecked(), pytest.raises(TypeError, match="low and high must be numbers, got low="):
+            qparams_between(*ends, QuantSpec())

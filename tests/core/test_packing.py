@@ -78,8 +78,9 @@ def test_bits_outside_1_to_16_are_refused(bits: int) -> None:
 
 
 def test_what_is_no_integer_is_refused() -> None:
-    with unchecked(), pytest.raises(TypeError, match="bits must be an integer"):
-        pack(np.array([0]), "x")
+    for bits in ("x", None, True, 4.0, np.ones(2, int)):
+        with unchecked(), pytest.raises(TypeError, match="pack: bits must be an integer from 1 to"):
+            pack(np.array([0]), bits)
     with unchecked(), pytest.raises(TypeError, match="codes must be a NumPy array of integers"):
         pack(np.array([0.5]), 4)
     with unchecked(), pytest.raises(TypeError, match=r"must be a NumPy array.*got a masked array"):

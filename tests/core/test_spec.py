@@ -43,7 +43,7 @@ def test_bits_outside_1_to_16_are_refused(bits: int) -> None:
         QuantSpec(bits=bits)
 
 
-@pytest.mark.parametrize("bits", ["x", None, math.nan, 4.0, True, "8"])
+@pytest.mark.parametrize("bits", ["x", None, math.nan, 4.0, True, "8", np.ones(2, int)])
 def test_bits_that_are_no_integer_are_refused(bits: object) -> None:
     with unchecked(), pytest.raises(TypeError, match="bits must be an integer from 1 to 16"):
         QuantSpec(bits=bits)

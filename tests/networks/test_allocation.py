@@ -182,3 +182,12 @@ def test_a_budget_at_whole_bits_is_the_uniform_cost_and_between_them_on_a_line()
     for wrong in ("3", None, True, [3]):
         with unchecked(), pytest.raises(TypeError, match="budget_at: bits must be a number, got"):
             budget_at(t, wrong)
+
+
+def test_what_is_no_table_and_no_dictionary_of_bits_is_refused() -> None:
+    for f, *more in ((uniform, 9), (greedy, 9), (exact, 9), (budget_at, 3), (priced, {}), (front,)):
+        with unchecked(), pytest.raises(TypeError, match=f"^{f.__name__}: table must be a Sens"):
+            f(None, *more)
+    for wrong in (None, 4, [4, 4]):
+        with unchecked(), pytest.raises(TypeError, match="priced: bits must be a dictionary by"):
+            priced(table(0), wrong)

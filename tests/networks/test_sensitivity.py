@@ -112,6 +112,7 @@ def test_a_table_that_contradicts_itself_is_refused(bits, loss, cost, words) -> 
         ((2, 4), [[0.0, 0.0]], np.zeros((1, 2), int), "loss must be a NumPy float"),
         ((2.5, 4), np.zeros((1, 2)), np.zeros((1, 2), int), "bits must be an integer"),
         (("2", "4"), np.zeros((1, 2)), np.zeros((1, 2), int), "bits must be an integer"),
+        (None, np.zeros((1, 2)), np.zeros((1, 2), int), "layers and bits must be tuples"),
     ],
 )
 def test_a_table_of_other_kinds_of_numbers_is_refused(bits, loss, cost, words) -> None:

@@ -8,8 +8,10 @@ from qlab.ptq import (
     BatchNorm,
     awq_factors,
     bias_correction,
+    fold_batch_norm,
     optimal_rounding,
     rectified_sigmoid,
+    reestimate_batch_norm,
     rounding_problem,
     shrink,
     smoothing_factors,
@@ -82,3 +84,10 @@ def test_an_eps_that_is_no_number_above_zero_is_refused(eps) -> None:
     one = np.ones(1)
     with unchecked(), pytest.raises((TypeError, ValueError), match=r"BatchNorm: .*eps must be"):
         BatchNorm(one, one, one, one, eps)
+
+
+def test_what_is_no_normalization_is_refused() -> None:
+    with unchecked(), pytest.raises(TypeError, match="fold_batch_norm: norm must be a BatchNorm"):
+        fold_batch_norm(W, np.ones(2), None)
+    with unchecked(), pytest.raises(TypeError, match="reestimate_batch_norm: norm must be a Batch"):
+        reestimate_batch_norm(X, None)
