@@ -8,7 +8,7 @@ A scale costs no multiplication, only a shift, and one small integer n for each 
 n halves the step and the range; (3) lets a few large weights clip where that gains more. Of equal
 errors the smaller n is taken.
 
-Source: Courbariaux, Bengio and David 2014, arXiv:1412.7024, section 4 (dynamic fixed point: a group
+Source: Courbariaux, Bengio and David 2014, arXiv:1412.7024 (dynamic fixed point: a group
 shares its scaling factor); there the share of overflows moves the point, here (3) does.
 """
 
