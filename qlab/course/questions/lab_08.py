@@ -106,7 +106,7 @@ EXPLAIN = (
         tolerance=0.5,
         unit="bytes",
         explanation="Each output has a float32 bias already; only its value changes. AWQ's factors "
-        "are 4 bytes an input, 4,736 in all.",
+        "are 4 bytes an input, 4,736 in all, unless the layers before take them over.",
     ),
     Number(
         question="Codes 1, 1, 2 stand for the weights 0.9, 1.1, 2.2. Which scale errs least?",
