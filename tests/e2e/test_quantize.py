@@ -82,3 +82,33 @@ def test_a_table_and_a_repair_are_computed_beside_a_page_that_stays_alive(visit:
     assert not app.control("repair").is_visible()
     until(lambda: told.inner_text() == "", 60, "the table is there")
     app.is_clean()
+
+
+def test_a_range_for_each_image_beats_the_calibrated_one_and_the_whole_model_has_its_bytes(
+    visit: Visit,
+) -> None:
+    app = visit("quantize", "bits=8")
+    menu = app.control("input_range")
+    assert not menu.is_visible()
+    style = "(s) => getComputedStyle(s).backgroundImage"
+    assert "url(" in app.control("network").locator("select").evaluate(style)  # a menu's arrow
+    app.press("activation_bits", "Home")
+    app.press("activation_bits", "ArrowRight")
+    until(menu.is_visible, what="the range of activations can be chosen")
+    calibrated = app.measured()
+    picture = app.page.locator("img.qlab-figure-strips")
+    before = picture.screenshot()
+    app.choose("input_range", "Per image (dynamic, per row)")
+    until(lambda: picture.screenshot() != before, what="the levels move")
+    net, mnist = networks.load("lenet_300_100"), data.load("mnist")
+    small = networks.quantize_weights(net, core.QuantSpec(bits=8))
+    rows = core.QuantSpec(bits=2, signed=False, symmetric=False, granularity=core.PerAxis(0))
+    expected = metrics.accuracy(networks.quantize_dynamically(small.network, rows), mnist.test)
+    until(lambda: app.measured() == pytest.approx(expected.value, abs=1e-9), 60, "the accuracy")
+    assert 1 - calibrated > 4 * (1 - expected.value)
+    at_floats = app.value("bytes")
+    app.control("whole").locator("input").click()
+    until(app.control("bias_bits").is_visible, what="biases have bits")
+    codes = networks.bytes_biases(net, core.QuantSpec(bits=8))
+    until(lambda: app.value("bytes") == at_floats - small.bytes.biases + codes, what="bytes")
+    app.is_clean()
