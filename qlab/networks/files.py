@@ -31,6 +31,14 @@ from qlab.networks.network import Network
 FORMAT = 1
 
 Arrays = dict[str, Shaped[np.ndarray, "..."]]
+DAMAGE = (SafetensorError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
+JSON = {
+    str: "a word",
+    bool: "true or false",
+    type(None): "nothing",
+    dict: "a record",
+    list: "a list",
+}
 
 
 def save(network: Network, path: Path | str) -> Path:
@@ -111,12 +119,45 @@ def read(path: Path | str) -> Network:
         ) from None
     try:
         return _parse(data)
-    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "nothing readable"
+    except DAMAGE as error:
         raise ValueError(
             f"read: file must hold a network that qlab saved, got a damaged or foreign one "
-            f"(file={path.name!r}): {reason.rstrip('.')}. Save it again, or take the original."
+            f"(file={path.name!r}): {reason_of(error)}. Save it again, or take the original."
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """Return what is wrong with a file, of one line and no end."""
+    lines = str(error).strip().splitlines()
+    reason = lines[0] if lines else "nothing readable"
+    return (f"it lacks {reason}" if isinstance(error, KeyError) else reason)[:300].rstrip(".?")
+
+
+def described(text: str) -> dict[str, Any]:
+    """Return the JSON that stands in a file's metadata: a record."""
+    try:
+        return record("its description", json.loads(text))
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError("its description is no JSON, or nested too deep") from None
+
+
+def record(what: str, value: object) -> dict[str, Any]:
+    """Return a copy of a record of JSON, to take fields from."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{what} must be a record, got {kind_of(value)}")
+    return dict(value)
+
+
+def listed(what: str, value: object) -> list[Any]:
+    """Return a list of JSON."""
+    if not isinstance(value, list):
+        raise ValueError(f"{what} must be a list, got {kind_of(value)}")
+    return value
+
+
+def kind_of(value: object) -> str:
+    """Return what JSON calls a value."""
+    return JSON.get(type(value), "a number")
 
 
 def file_bytes(arrays: Arrays, about: dict[str, str]) -> bytes:
@@ -186,14 +227,15 @@ def _parse(data: bytes) -> Network:
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     if "qlab" not in header.get("__metadata__", {}):
         raise ValueError("its metadata describes no qlab network")
-    described = json.loads(header["__metadata__"]["qlab"])
-    if not isinstance(described, dict) or described.get("format") != FORMAT:
+    about = described(header["__metadata__"]["qlab"])
+    if about.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
-    layers = [_rebuild(dict(entry), arrays) for entry in described["layers"]]
+    entries = listed("its layers", about["layers"])
+    layers = [_rebuild(record("a layer", entry), arrays) for entry in entries]
     if arrays:
         raise ValueError(f"no layer owns its array {min(arrays)!r}")
-    shape = tuple(_whole(size) for size in described["input_shape"])
-    return Network(_word(described["name"]), tuple(layers), shape)
+    sides = listed("the sides of its images", about["input_shape"])
+    return Network(_word(about["name"]), tuple(layers), tuple(_whole(side) for side in sides))
 
 
 def _rebuild(entry: dict[str, Any], arrays: Arrays) -> Layer:

@@ -29,14 +29,13 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
-from safetensors import SafetensorError
 
 from qlab import core
 from qlab.core import Granularity, PerAxis, PerGroup, PerTensor, QuantSpec
 from qlab.networks.arguments import told
 from qlab.networks.coding import CodedNetwork
 from qlab.networks.dynamic import DynamicQuantize
-from qlab.networks.files import file_bytes, method_name, write_whole
+from qlab.networks.files import DAMAGE, file_bytes, method_name, reason_of, write_whole
 from qlab.networks.layers import Conv2d, FakeQuantize, Flatten, Layer, Linear, MaxPool2d, ReLU
 from qlab.networks.packed_reading import (
     KEY,
@@ -54,7 +53,6 @@ from qlab.networks.packed_table import described_table
 from qlab.networks.quantization import Quantized
 
 Arrays = dict[str, Shaped[np.ndarray, "..."]]
-DAMAGE = (SafetensorError, KeyError, TypeError, ValueError, OverflowError, RecursionError)
 
 
 def save_packed(small: Quantized | CodedNetwork, path: Path | str) -> Path:
@@ -159,12 +157,9 @@ def read_packed(path: Path | str) -> Quantized | CodedNetwork:
     try:
         return parsed(data, claimed, size)
     except DAMAGE as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "nothing readable"
-        if isinstance(error, KeyError):
-            reason = f"it lacks {reason}"
         raise ValueError(
             "read_packed: file must be one that qlab packed, got a damaged or foreign one "
-            f"(file={path.name!r}): {reason[:300].rstrip('.?')}. "
+            f"(file={path.name!r}): {reason_of(error)}. "
             "Save it again, or take the original."
         ) from error
 

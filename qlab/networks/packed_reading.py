@@ -18,6 +18,7 @@ from qlab.codebooks import Coded
 from qlab.core import Granularity, PerAxis, PerGroup, PerTensor, QParams, QuantSpec, packed_bytes
 from qlab.networks.coding import CodedNetwork
 from qlab.networks.dynamic import DynamicQuantize
+from qlab.networks.files import described, kind_of, listed, record
 from qlab.networks.layers import Conv2d, FakeQuantize, Flatten, Layer, Linear, MaxPool2d, ReLU
 from qlab.networks.network import Network
 from qlab.networks.packed_repair import PARTS, parsed_repair, repaired_weights
@@ -51,13 +52,13 @@ def parsed(data: bytes, claimed: int, size: int) -> Quantized | CodedNetwork:
     metadata = json.loads(data[:claimed]).get("__metadata__", {})
     if KEY not in metadata:
         raise ValueError("its header describes no packed network")
-    about = _described(metadata[KEY])
+    about = described(metadata[KEY])
     if about.get("version") != VERSION:
         version = str(about.get("version"))[:40]
         raise ValueError(f"its version is {version}, and this qlab reads {VERSION}")
     found = _Found()
     layers = [
-        _Entry(_record("a layer", entry), arrays).layer(found)
+        _Entry(record("a layer", entry), arrays).layer(found)
         for entry in _list("its layers", about["layers"], MOST_LAYERS)
     ]
     if arrays:
@@ -70,13 +71,6 @@ def parsed(data: bytes, claimed: int, size: int) -> Quantized | CodedNetwork:
     if found.tables:
         return CodedNetwork(net, found.tables)
     return Quantized(net, found.qparams, found.codes, found.repaired)
-
-
-def _described(text: str) -> dict[str, Any]:
-    try:
-        return _record("its description", json.loads(text))
-    except (json.JSONDecodeError, RecursionError):
-        raise ValueError("its description is no JSON, or nested too deep") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +133,7 @@ class _Entry:
     ) -> tuple[Shaped[np.ndarray, "..."], Shaped[np.ndarray, " out"]]:
         bias = self._array("bias", np.float32)
         if "codebook" in self.fields:
-            entry = _record("its codebook", self.fields.pop("codebook"))
+            entry = record("its codebook", self.fields.pop("codebook"))
             granularity = _granularity(entry.pop("granularity"))
             shape, packed = self._packed(_whole(entry["bits"], 1, MOST_BITS), bias)
             q = core.unpack(packed, entry["bits"], math.prod(shape), signed=False).reshape(shape)
@@ -194,7 +188,7 @@ class _Entry:
 
 
 def _spec(entry: object) -> QuantSpec:
-    fields = _record("a grid", entry)
+    fields = record("a grid", entry)
     granularity = _granularity(fields.pop("granularity"))
     known = {part: fields.pop(part) for part in ("bits", "signed", "symmetric")}
     _nothing_left("a grid", fields)
@@ -234,7 +228,7 @@ def scales_fit(
 def checked_name(name: object) -> str:
     """Refuse a name that is none, or that fills a header."""
     if not isinstance(name, str) or len(name) > MOST_NAME:
-        got = f"{len(name)}" if isinstance(name, str) else _kind(name)
+        got = f"{len(name)}" if isinstance(name, str) else kind_of(name)
         raise ValueError(f"packed: a name must have at most {MOST_NAME} characters, got {got}.")
     return name
 
@@ -248,27 +242,16 @@ def on_grid(name: str, codes: Shaped[np.ndarray, "..."], spec: QuantSpec) -> Non
         )
 
 
-def _record(what: str, value: object) -> dict[str, Any]:
-    """Return a copy, to take fields from."""
-    if not isinstance(value, dict):
-        raise ValueError(f"{what} must be a record, got {_kind(value)}")
-    return dict(value)
-
-
 def _list(what: str, value: object, most: int) -> list[Any]:
-    if not isinstance(value, list) or len(value) > most:
-        got = len(value) if isinstance(value, list) else _kind(value)
-        raise ValueError(f"{what} must be a list of at most {most}, got {got}")
-    return value
+    found = listed(what, value)
+    if len(found) > most:
+        raise ValueError(f"{what} must be at most {most}, got {len(found)}")
+    return found
 
 
 def _nothing_left(what: str, fields: dict[str, Any]) -> None:
     if fields:
         raise ValueError(f"{what} has the unknown field {min(fields)[:40]!r}")
-
-
-def _kind(value: object) -> str:
-    return JSON.get(type(value), "a number")
 
 
 def _whole(value: object, low: int, high: int) -> int:

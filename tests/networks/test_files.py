@@ -20,6 +20,7 @@ from qlab.networks import (
     read,
     save,
 )
+from tests.networks.test_packed import PYTHON
 
 
 def every_kind() -> Network:
@@ -75,6 +76,10 @@ LIES = {
     "no layers": lambda about, _: about.pop("layers"),
     "layers are a number": lambda about, _: about.update(layers=3),
     "layers are words": lambda about, _: about.update(layers=["Flatten"]),
+    "layers are a word": lambda about, _: about.update(layers="fc"),
+    "a layer is a list of words": lambda about, _: about.update(layers=[["kind", "name"]]),
+    "no kind": lambda about, _: about["layers"][0].pop("kind"),
+    "shape is a number": lambda about, _: about.update(input_shape=4),
     "format": lambda about, _: about.update(format=99),
     "shapes do not chain": lambda about, _: about.update(input_shape=[1, 3, 3]),
     "shape of words": lambda about, _: about.update(input_shape=["1", "2", "2"]),
@@ -95,6 +100,15 @@ def test_a_file_that_contradicts_itself_is_refused_in_one_sentence(change, tmp_p
     assert "lie.safetensors" in str(told.value)
     assert "\n" not in str(told.value)
     assert str(tmp_path) not in str(told.value)
+    assert not PYTHON.search(str(told.value)), str(told.value)
+
+
+def test_a_description_that_is_none_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "deep.safetensors"
+    for text in ("[" * 100_000, "", "7", "[]"):
+        path.write_bytes(safetensors.numpy.save({"w": np.zeros(2)}, {"qlab": text}))
+        with pytest.raises(ValueError, match=r"its description (is no JSON, or|must be a record)"):
+            read(path)
 
 
 @pytest.mark.parametrize("cut", [0, 4, 8, 100, -1])
