@@ -149,6 +149,11 @@ def network_bit_operations(net: Network, bits: Mapping[str, int], activation_bit
     activation_bits
         Of what enters each layer, 1 … 32.
 
+    Returns
+    -------
+    int
+        Multiply-accumulates × bits × activation bits, summed over the layers.
+
     Raises
     ------
     ValueError

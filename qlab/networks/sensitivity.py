@@ -270,6 +270,11 @@ def layer_bit_operations(net: Network, name: str, bits: int, activation_bits: in
     activation_bits
         Of what they are multiplied by, 1 … 32.
 
+    Returns
+    -------
+    int
+        Multiply-accumulates × bits × activation bits.
+
     Raises
     ------
     TypeError, ValueError
