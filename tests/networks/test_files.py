@@ -103,6 +103,12 @@ def test_a_file_that_contradicts_itself_is_refused_in_one_sentence(change, tmp_p
     assert not PYTHON.search(str(told.value)), str(told.value)
 
 
+def test_a_field_that_is_missing_is_named(tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "lie.safetensors", LIES["no kind"])
+    with pytest.raises(ValueError, match=r"it lacks 'kind'\. Save it again"):
+        read(path)
+
+
 def test_a_description_that_is_none_is_refused_in_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "deep.safetensors"
     for text in ("[" * 100_000, "", "7", "[]"):
