@@ -212,16 +212,18 @@ def lloyd_steps(values: Values, counts: Counts, levels: Levels) -> Iterator[tupl
 
 def _steps(values: Values, counts: Counts, levels: Levels) -> Iterator[tuple[float, Levels]]:
     """Equations 1 and 2 in turns; there are finitely many tables, so one comes back."""
-    sums, before = counts * values, set[bytes]()
+    total, before = counts * values, set[bytes]()
+    n = np.concatenate([[0], np.cumsum(counts)])
     while levels.tobytes() not in before:
         before.add(levels.tobytes())
         cuts = np.searchsorted(values, (levels[1:] + levels[:-1]) / 2, side="right")  # (1)
         cuts = np.concatenate([[0], cuts, [len(values)]])
-        held, starts = np.diff(cuts) > 0, cuts[:-1]
-        a, b = starts[held], cuts[1:][held] - 1
+        length = np.diff(cuts)
+        held = length > 0
+        a, b = cuts[:-1][held], cuts[1:][held]
+        mean = np.add.reduceat(total, a) / (n[b] - n[a])  # (2)
         means = levels.copy()
-        means[held] = np.add.reduceat(sums, a) / np.add.reduceat(counts, a)  # (2)
-        means[held] = np.clip(means[held], values[a], values[b])  # rounded, and still in its run
-        nearest = np.repeat(levels, np.diff(cuts))
+        means[held] = np.minimum(np.maximum(mean, values[a]), values[b - 1])  # rounded, yet inside
+        nearest = np.repeat(levels, length)
         yield float(np.sum(counts * (values - nearest) ** 2)), means
         levels = means

@@ -216,7 +216,7 @@ def test_lloyd_ends_where_rounding_moves_the_levels_in_a_circle(monkeypatch) -> 
     def rounding(x, *_):  # of the mean: up and down by turns, as the last bit may go
         return x + 1e-15 * next(turns)
 
-    monkeypatch.setattr(np, "clip", rounding)
+    monkeypatch.setattr(np, "minimum", rounding)
     steps = list(itertools.islice(lloyd_steps(VALUES, COUNTS, START), 99))
     assert 2 <= len(steps) < 9
 
