@@ -91,7 +91,7 @@ class ForwardStandIn(StandIn):
                 "activations to that."
             )
         if isinstance(net.layers[-1], FakeQuantize):
-            raise Idle("Your function gives float outputs. Set the bits of outputs to float.")
+            raise Idle("Your function is for float outputs. Set their bits to float.")
         if any(isinstance(layer, Conv2d) for layer in net.layers):
             raise Idle(
                 "This network has convolutions, which your function is not asked for. Choose "

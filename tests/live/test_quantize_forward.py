@@ -6,6 +6,7 @@ import pytest
 from qlab.course.exercises import exercise
 from qlab.live import Quantize
 from qlab.live.quantize_forward import layers_of
+from tests.live.driving import standing_in
 
 forward = exercise("model.forward").reference
 
@@ -72,3 +73,18 @@ def test_convolutions_are_not_asked_for(quantize) -> None:
     standing = quantize.stand_in("model.forward", forward)
     assert "has convolutions" in standing.note
     assert not standing.works
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"input_range": "row"}, "that were calibrated"), ({"whole": True}, "for float outputs")],
+)
+def test_what_equation_1_does_not_pass_on_is_not_asked_for(quantize, settings, said) -> None:
+    with standing_in(quantize, "model.forward", forward) as standing:
+        quantize.state.offer({"network": "mlp_784_128_10"})
+        before = {name: getattr(quantize.state, name) for name in settings}
+        quantize.state.offer(settings)
+        assert said in standing.note
+        assert not standing.works
+        quantize.state.offer(before)
+        assert standing.works
