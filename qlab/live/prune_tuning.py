@@ -6,13 +6,11 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import safetensors.numpy
-
 from qlab import networks
 from qlab.live.job import TRAINING, Event, JobPanel
 from qlab.live.prune_state import PruneState
 from qlab.networks import Network
-from qlab.networks.files import write_whole
+from qlab.networks.files import file_bytes, write_whole
 
 if TYPE_CHECKING:
     from qlab.live.prune import Prune
@@ -56,7 +54,7 @@ class Tuning:
         if s.base == "tuned":
             start = str(networks.save(net, self._folder / "start.safetensors"))
         held = {name: mask.astype("uint8") for name, mask in masks.items()}
-        masks_file = write_whole(self._folder / "masks.safetensors", safetensors.numpy.save(held))
+        masks_file = write_whole(self._folder / "masks.safetensors", file_bytes(held, {}))
         self._output.unlink(missing_ok=True)
         return {
             "task": "fine_tune",

@@ -431,6 +431,17 @@ def test_a_full_disk_is_told_and_nothing_is_started(tunable, monkeypatch):
     assert tunable.state.base == "tuned"
 
 
+def test_masks_in_any_order_of_memory_are_written_as_they_are(tunable, monkeypatch):
+    send(tunable, "sparsity", 0.9)
+    net, masks = tunable.network_and_masks(tunable.state)
+    turned = {name: np.asfortranarray(mask) for name, mask in masks.items()}
+    monkeypatch.setattr(tunable, "network_and_masks", lambda s: (net, turned))
+    written = safetensors.numpy.load_file(tunable.tuning._request()["masks"])
+    assert {name: mask.tolist() for name, mask in written.items()} == {
+        name: mask.tolist() for name, mask in masks.items()
+    }
+
+
 def test_a_damaged_result_is_one_sentence(tunable):
     job = tune(tunable, sparsity=0.9)
     Path(job.request["masks"]).with_name("damage").touch()
