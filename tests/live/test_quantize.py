@@ -160,6 +160,7 @@ def test_the_curve_fills_itself_first_hollow_then_solid(quantize):
     assert (low <= y).all() and (y <= high).all()
     drawn = quantize.figures["curve"]
     drawn.pixels()
+    assert drawn.image.value == drawn._encode(drawn.pixels())  # sent to the page, too
     solid, now = drawn.artists[3], drawn.artists[4]
     np.testing.assert_array_equal(solid.get_ydata(), y)
     assert now.get_xdata() == [5.0]
