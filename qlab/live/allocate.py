@@ -152,7 +152,7 @@ class Allocate(Instrument):
 
     def _redraw(self) -> Task:
         self.show(self.result)
-        yield from self.redraw("front")
+        yield from self.redraw()
 
     # -- numbers ---------------------------------------------------------------------
 

@@ -161,14 +161,13 @@ class Calibrate(Instrument):
     def _measure_at(self, s: CalibrateState, percent: int) -> Task:
         source = self.sources[s.source]
         yield from self.accuracies.measure(s, source, source.place(percent))
-        self._redraw("accuracy")
+        yield from self._redraw()
 
     def _sketch(self, s: CalibrateState) -> Task:
         source = self.sources[s.source]
         for percent in SKETCHED:
             yield from self.accuracies.estimate(s, source, source.place(percent))
-            self._redraw("accuracy")
-            yield
+            yield from self._redraw()
 
     def _wander(self, s: CalibrateState, methods: list[str]) -> Task:
         """Ask methods for the other draws of as many images."""
@@ -201,9 +200,9 @@ class Calibrate(Instrument):
                     path[name] = np.array([(1, clips[0][1]), (ALL_IMAGES, clips[0][1])])
         return path
 
-    def _redraw(self, name: str) -> None:
+    def _redraw(self) -> Task:
         if self.at_work is None and self.standing is None:
-            self.figures[name].show(self.result)
+            yield from self.redraw("accuracy")
 
     # -- numbers ---------------------------------------------------------------------
 

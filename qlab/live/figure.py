@@ -125,7 +125,7 @@ class Figure:
         self._scenes: Recent[Hashable, np.ndarray] = Recent(SCENES)
         self._frames: Recent[Hashable, bytes] = Recent(FRAMES)
         self._coming: dict[Hashable, Future[bytes]] = {}  # drawn, not encoded yet
-        self._shown: Hashable = None
+        self._shown: tuple[Hashable, float | int] | None = None  # key and density
         self.image = Picture(
             format="png" if grainy else "webp", width=str(size[0]), height=str(size[1])
         )
@@ -206,14 +206,15 @@ class Figure:
     def turn(self, result: Any, density: float | int = 1.0) -> bytes | None:
         """Turn to the frame of this result, and return it if it is another: the caller sends it.
 
-        Every message takes its time from kernel to page, so the frames of one event share one.
+        Every message takes its time from kernel to page, so the frames of one event share one. What
+        is shown sharper already stays.
         """
-        before = self._shown
-        self.image.ahead, behind = True, self.image.ahead
-        self.result, self._shown = result, (self._key(result), density)
-        if self._shown == before:
-            self.image.ahead = behind
+        key, (shown, sharpness) = self._key(result), self._shown or (None, 0)
+        self.result = result
+        if key == shown and density <= sharpness:
             return None
+        self._shown = key, density
+        self.image.ahead = True
         self.image.value = frame = self.frame(result, density)
         return frame
 

@@ -250,7 +250,9 @@ class Instrument(ipw.VBox):
 
     def sharpen(self, figure: Figure) -> None:
         """Send the shown frame at the screen's density, on the way that live frames go."""
-        frame = figure.sharpen(self.page.density)
+        self._hand_over(figure, figure.sharpen(self.page.density))
+
+    def _hand_over(self, figure: Figure, frame: bytes | None) -> None:
         if frame:
             self.page.show({figure.name: (figure.image.format, frame)})
         if not self.page.app:  # an app's page is the only one; JupyterLab may open another view
@@ -263,6 +265,8 @@ class Instrument(ipw.VBox):
             self.results[key] = replace(self.results[key], **fields)
             if key == self.state.key() and self.at_work is None:
                 self.show(self.results[key])
+                if self.settled:  # what comes later than the sharp pictures is as sharp
+                    finish(self.redraw())
 
     def stand_in(self, name: str, function: Any, **how: Any) -> Any:
         """Put a function in the place of one of the library's, in this view alone.
@@ -331,10 +335,17 @@ class Instrument(ipw.VBox):
         self.page.said = self.readout.sentence(self.SPOKEN)
         self.settled = True
 
-    def redraw(self, name: str) -> Task:
-        """Send a picture that idle work has filled at the screen's own density."""
-        self.sharpen(self.figures[name])
-        yield
+    def redraw(self, *names: str) -> Task:
+        """Send pictures that idle work has filled, at the screen's density; all, or those named."""
+        for name in names or self.figures:
+            figure = self.figures[name]
+            if self.page.here:
+                self._hand_over(figure, figure.turn(self.result, self.page.density))
+            else:
+                figure.show(self.result)
+            self.sharpen(figure)
+            self.page.describe({name: figure.alt})
+            yield
 
     def _ahead_task(self, s: Any, most: int | None = None) -> Task:
         """Compute and draw the other values of the control in hand, nearest first.

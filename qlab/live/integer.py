@@ -42,6 +42,7 @@ from qlab.live.integer_pictures import (
 from qlab.live.integer_presets import PRESETS
 from qlab.live.integer_state import IntegerResult, IntegerState
 from qlab.live.integer_steps import csv_rows, table
+from qlab.live.legend import HOLLOW
 from qlab.live.readout import Value
 from qlab.live.recent import Recent
 from qlab.live.worker import Task
@@ -214,10 +215,14 @@ class Integer(Instrument):
         yield self._sketch(s, near)
         yield self._ahead_task(s)
         yield self.worker.pause()
-        if sweepable(networks.load(s.network)) and s.overflow == "wrap":
+        if self._swept(s):
             for bits in near:
                 yield self._measure(s.copy(accumulator_bits=bits))
                 yield self.redraw("curve")
+
+    def _swept(self, s: IntegerState) -> bool:
+        """Tell whether the whole curve is measured on all images."""
+        return sweepable(networks.load(s.network)) and s.overflow == "wrap"
 
     def _words_task(self) -> Task:
         """Sharpen the pictures and say what they show: measuring all images takes a while."""
@@ -261,6 +266,8 @@ class Integer(Instrument):
             self.controls["neuron"].max = outputs[-1]
             self.controls["neuron"].sync()
         super().show(result)
+        heading = self.figures["curve"].heading()
+        self.headings["curve"].value = heading + ("" if self._swept(self.state) else HOLLOW)
         self.five.value = table(self.result)
 
     def build(self) -> list[Figure]:

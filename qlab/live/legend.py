@@ -1,5 +1,10 @@
 """The keys to a picture's marks, as HTML for its caption; a word beside each says the same."""
 
+HOLLOW = (
+    '<p class="qlab-caption">Here a point stays hollow until you stop at it: all 10,000 images at '
+    "every point would take too long.</p>"
+)
+
 
 def swatch(
     color: str,

@@ -16,6 +16,7 @@ from qlab import metrics, networks, pruning
 from qlab.live.evaluation import Evaluation, sweepable
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument, Preset
+from qlab.live.legend import HOLLOW
 from qlab.live.prune_pictures import Pictures, Scores
 from qlab.live.prune_state import LayerCut, PruneResult, PruneState
 from qlab.live.prune_tuning import Tuning
@@ -366,6 +367,8 @@ class Prune(Instrument):
         question, answer = is_it_faster(result)
         self.reason.value = f"<h2>{question}</h2><p>{answer}</p>"
         why = result.state.why()
+        swept = sweepable(self._net(result.state))
+        self.headings["curve"].value = self.figures["curve"].heading() + ("" if swept else HOLLOW)
         self.hint.value = f'<p class="qlab-caption">{why}</p>' if why else ""
 
     # -- what is taken away -------------------------------------------------------------

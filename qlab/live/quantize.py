@@ -17,13 +17,14 @@ from qlab import metrics, networks
 from qlab.live.evaluation import Evaluation, share, sweepable
 from qlab.live.figure import Figure
 from qlab.live.instrument import Instrument
+from qlab.live.legend import HOLLOW
 from qlab.live.quantize_acting import Made, packed
 from qlab.live.quantize_background import Jobs
 from qlab.live.quantize_code import code_of
 from qlab.live.quantize_kept import divide_by_scales, flat, range_of
 from qlab.live.quantize_look import Look, affine_levels, extreme_scales
 from qlab.live.quantize_making import Making
-from qlab.live.quantize_notes import HOLLOW, note
+from qlab.live.quantize_notes import note
 from qlab.live.quantize_numbers import numbers, waits_for
 from qlab.live.quantize_pictures import (
     curve_figure,

@@ -19,10 +19,6 @@ INPUTS = {
     "row": "<b>Per image.</b> Each row that enters a layer has a scale of its own, found as it "
     "passes. It multiplies a whole sum, so integers can do it.",
 }
-HOLLOW = (
-    '<p class="qlab-caption">Here a point stays hollow until you stop at its bits: all 10,000 '
-    "images at all bits would take too long.</p>"
-)
 
 
 def note(s: QuantizeState) -> str:

@@ -56,3 +56,22 @@ def test_a_kept_picture_is_the_one_that_would_be_drawn(name):
             assert figure.result is instrument.result
             afresh = figure._encode(figure.pixels())
             assert figure.image.value == afresh, (figure.name, instrument.state.to_query())
+
+
+@pytest.mark.parametrize(("name", "density"), [("quantize", 1), *((n, 2) for n in INSTRUMENTS)])
+def test_once_all_idle_work_is_done_every_picture_shows_what_is_known_by_then(name, density):
+    instrument = INSTRUMENTS[name]()
+    hello = {"do": "hello", "search": "", "density": density}
+    instrument.page._handle_custom_msg(hello, [])
+    instrument.settle()
+    for figure in instrument.figures.values():
+        afresh = figure._encode(figure._pixels(instrument.result, density))
+        assert bytes(figure.image.value) == afresh, figure.name
+
+
+@pytest.mark.parametrize("name", ["quantize", "prune", "integer"])
+def test_a_curve_says_where_its_points_stay_hollow(name):
+    instrument = INSTRUMENTS[name]()
+    assert "stays hollow" not in instrument.headings["curve"].value
+    send(instrument, "network", "lenet_5")
+    assert "stays hollow" in instrument.headings["curve"].value
