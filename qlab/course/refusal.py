@@ -28,7 +28,7 @@ def refusal(function: Callable[..., Any], *given: Any, **options: Any) -> str:
     --------
     >>> from qlab.core import QuantSpec
     >>> print(refusal(QuantSpec, bits=17))
-    QuantSpec: bits must be in 1..16, got bits=17.
+    QuantSpec: bits must be an integer from 1 to 16, got bits=17.
     """
     try:
         result = function(*given, **options)

@@ -58,7 +58,10 @@ def test_a_kept_picture_is_the_one_that_would_be_drawn(name):
             assert figure.image.value == afresh, (figure.name, instrument.state.to_query())
 
 
-@pytest.mark.parametrize(("name", "density"), [("quantize", 1), *((n, 2) for n in INSTRUMENTS)])
+@pytest.mark.parametrize(
+    ("name", "density"),
+    [("quantize", 1), ("allocate", 2), ("calibrate", 2), ("pack", 2), ("prune", 2)],
+)
 def test_once_all_idle_work_is_done_every_picture_shows_what_is_known_by_then(name, density):
     instrument = INSTRUMENTS[name]()
     hello = {"do": "hello", "search": "", "density": density}
