@@ -229,7 +229,7 @@ class Figure:
         if self.result is None:
             return None
         self.alt = self._describe(self.result)
-        return self.turn(self.result, density) if density > 1 else None
+        return self.turn(self.result, density)
 
     def frame(self, result: Any, density: float | int = 1.0) -> bytes:
         """Return the encoded picture of this result, from the kept ones if possible."""

@@ -250,9 +250,7 @@ class Instrument(ipw.VBox):
 
     def sharpen(self, figure: Figure) -> None:
         """Send the shown frame at the screen's density, on the way that live frames go."""
-        self._hand_over(figure, figure.sharpen(self.page.density))
-
-    def _hand_over(self, figure: Figure, frame: bytes | None) -> None:
+        frame = figure.sharpen(self.page.density)
         if frame:
             self.page.show({figure.name: (figure.image.format, frame)})
         if not self.page.app:  # an app's page is the only one; JupyterLab may open another view
@@ -339,10 +337,9 @@ class Instrument(ipw.VBox):
         """Send pictures that idle work has filled, at the screen's density; all, or those named."""
         for name in names or self.figures:
             figure = self.figures[name]
-            if self.page.here:
-                self._hand_over(figure, figure.turn(self.result, self.page.density))
-            else:
+            if not self.page.here:  # the first view takes what the models hold
                 figure.show(self.result)
+            figure.result = self.result
             self.sharpen(figure)
             self.page.describe({name: figure.alt})
             yield

@@ -135,6 +135,14 @@ def test_the_next_value_in_the_hands_direction_is_ready_while_the_page_paints(lo
     assert len(frames) == 3  # drawn before, too
 
 
+def test_what_is_known_later_than_the_rest_reaches_what_is_drawn_at_rest(looked_at):
+    toy, figure = looked_at, looked_at.figures["power"]
+    figure.live = False
+    toy.settle()
+    toy.improve(toy.state, total=7.0)
+    assert figure.result is toy.result and toy.result.total == 7.0
+
+
 def test_a_hand_in_a_hurry_finds_the_value_that_lies_as_far_on(looked_at):
     toy = looked_at
     send(toy, "power", 5)  # from 2: the slider ends before the next
