@@ -1,6 +1,8 @@
-"""Loop versions of the layers: the equations, one number at a time."""
+"""Loop versions of the layers, one number at a time; and how far float32 sums may lie apart."""
 
 import numpy as np
+
+from qlab.networks import Network, activations
 
 
 def conv2d(x: np.ndarray, W: np.ndarray, b: np.ndarray, s: int, pad: int) -> np.ndarray:
@@ -29,3 +31,24 @@ def dot_error(terms: int, size: float) -> float:
     that are compared.
     """
     return 2 * (terms + 1) ** 2 * 2.0**-24 * size
+
+
+def magnitudes(net: Network) -> Network:
+    """Take |W| and |b|: on images, all ≥ 0, it gives Σ|terms| of each sum of the network."""
+    W, b = ({k: np.abs(a) for k, a in part.items()} for part in (net.weights, net.biases))
+    return net.with_weights(W, b)
+
+
+def sum_errors(net: Network, images: np.ndarray, roundings: int = 0) -> dict[str, np.ndarray]:
+    """Bound what two orders of summing in float32 change in what enters each layer.
+
+    (2 · terms + roundings) · u · Σ|terms|, with the terms on the longest path: Higham 2002, eq.
+    (3.5), through all layers. What cancels has no small relative error, so none is promised: the
+    order is BLAS's, which picks it by processor and by batch size. ``roundings`` are those that
+    a path meets besides, in its weights.
+    """
+    terms, found = 0, {}
+    for name, size in activations(magnitudes(net), images).items():
+        found[name] = (2 * terms + roundings) * 2.0**-24 * size
+        terms += net.weights[name][0].size + 1
+    return found
