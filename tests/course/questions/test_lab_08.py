@@ -73,12 +73,13 @@ def test_a_repair_refuses_the_test_split_and_may_look_at_calibration(net, mnist)
 
 def test_gptq_loses_decibels_and_wins_images(net, mnist):
     clipped = networks.quantize_weights(net, SPEC, ranges.mse).network
-    item = lab_08.EXPLAIN[0]
-    for network in (clipped, repaired("gptq").network):
-        assert percent(network, mnist.test) in item.question
-        assert f"{decibel(net, network):.2f}" in item.question
-    assert decibel(net, clipped) == pytest.approx(lab_08.CLIPPED, abs=0.005)
+    # GPTQ chooses each code after those before it: sums in another processor's order give others
     low, high = (metrics.accuracy(n, mnist.test) for n in (clipped, repaired("gptq").network))
+    dB = decibel(net, repaired("gptq").network)
+    asked = lab_08.EXPLAIN[0].question
+    assert f"from {lab_08.CLIPPED} to {dB:.1f} dB" in asked
+    assert f"from {percent(clipped, mnist.test)} to about {100 * high.value:.0f} %" in asked
+    assert decibel(net, clipped) == pytest.approx(lab_08.CLIPPED, abs=0.005)
     assert high.low - low.high > 0.025 and high.high - high.low < 0.01
 
 
