@@ -42,6 +42,10 @@ class Guarded:
         """Translate what the page sends into a value of the trait."""
         return sent
 
+    def sent(self, value: Any) -> Any:
+        """Translate a value of the trait into what the page sends for it; None where it can't."""
+        return value
+
     def set_state(self, sync_data: Any) -> None:
         """Take a message from the page: its value if the trait accepts it, nothing else."""
         if not hasattr(self, "_trait"):
@@ -150,6 +154,10 @@ class _Indexed(Guarded):
             raise ValueError
         return self.options[sent][1]
 
+    def sent(self, value: Any) -> Any:
+        """Return the place of a value among the options."""
+        return next((i for i, (_, option) in enumerate(self.options) if option == value), None)
+
 
 class WordSlider(_Indexed, ipw.SelectionSlider):
     """A slider over numbers and one word."""
@@ -157,6 +165,11 @@ class WordSlider(_Indexed, ipw.SelectionSlider):
 
 class StopSlider(_Indexed, ipw.SelectionSlider):
     """A slider over chosen numbers; another one that the state holds is put among them."""
+
+    def sent(self, value: Any) -> Any:
+        """Return the place of a value while there are no others than the stops: it will stay."""
+        assert isinstance(self._setting, Real)
+        return super().sent(value) if len(self.options) == len(self._setting.stops) else None
 
     def _show(self, value: Any) -> None:
         setting = self._setting

@@ -218,6 +218,16 @@ class Figure:
         self.image.value = frame = self.frame(result, density)
         return frame
 
+    def view(self, result: Any) -> tuple[Hashable, bytes]:
+        """Return the key of this result's frame, and the frame."""
+        return self._key(result), self.frame(result)
+
+    def take(self, result: Any, key: Hashable, frame: bytes) -> None:
+        """Note that the page turned to a frame by itself, at the density of frames that move."""
+        self.result, self._shown = result, (key, 1.0)
+        self.image.ahead = True
+        self.image.value = frame
+
     def catch_up(self) -> None:
         """Let the page's model of the picture know what the page shows already."""
         if self.image.ahead:

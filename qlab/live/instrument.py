@@ -16,7 +16,6 @@ import itertools
 import logging
 import re
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,11 +23,13 @@ import ipywidgets as ipw
 
 from qlab.live.controls import Chooser, control
 from qlab.live.figure import Figure
+from qlab.live.onward import Onward
 from qlab.live.page import Page, link_of_the_page
-from qlab.live.readout import Readout, Value
+from qlab.live.readout import Readout, Value, page_of
 from qlab.live.recent import Recent
 from qlab.live.settings import Choice, Real, Whole
 from qlab.live.sheet import png_sheet, svg_sheet
+from qlab.live.shelf import AROUND, Shelf, View
 from qlab.live.state import State
 from qlab.live.worker import Task, Worker, finish
 
@@ -98,8 +99,10 @@ class Instrument(ipw.VBox):
         self.settled = False  # the numbers of the present state are complete
         self.in_hand = ""  # the trait moved last: its values are computed ahead
         self.slider = ""  # the slider moved last: its values, too, after a menu
+        self.shelf = Shelf()  # what the page has at hand
         self._refreshed: Any = None  # the state that was asked for last
-        self._guessed: Any = None  # the key of the state that the hand may come to next
+        self._shown: Any = None  # the key of the state that the page shows
+        self._onward = Onward(self)  # where the hand may come to next
         self.figures: dict[str, Figure] = {}
         self.worker = Worker(on_error=self.fail)
         self.readout, self.below = Readout("main"), Readout("below")
@@ -115,7 +118,7 @@ class Instrument(ipw.VBox):
             },
             on_link=self._follow,
             on_open=lambda text: self.say(" ".join(self.state.from_json(text))),
-            on_hello=self.worker.release,
+            on_hello=self._on_hello,
             on_density=lambda: self.worker.plan(self.plan(self.state.copy())),
             on_pick=self._pick,
             sliders=[n for n, s in self.state.settings().items() if isinstance(s, Whole | Real)],
@@ -125,6 +128,7 @@ class Instrument(ipw.VBox):
         self.controls = {
             name: control(self.state, name, self.say) for name in self.state.settings()
         }
+        self.page.controls = {name: bound.model_id for name, bound in self.controls.items()}
         self.reset_button = _button("Reset", "Back to the start (Alt+0)", "qlab-reset")
         self.reset_button.on_click(lambda _: self.reset())
         self.presets = self._preset_menu()
@@ -187,11 +191,13 @@ class Instrument(ipw.VBox):
         self.settled = False
         try:
             s, before = self.state.copy(), self._refreshed
+            if before is None or changed(before, s) != {self.shelf.slider}:
+                self.shelf.empty()
+            turned = s.key() in self.shelf.views
             if not self._built:
                 self._stand()
-            if self._guessed == s.key():
+            if self._onward.guess == s.key():
                 self.worker.hurry(lambda: s.key() in self.results)
-            self._guessed = None
             result = finish(self.result_of(s))
             if self.standing is not None:
                 self.standing.compute(s)
@@ -202,7 +208,8 @@ class Instrument(ipw.VBox):
             self.fail(error)
             return
         self._refreshed = s
-        self.worker.plan(self.plan(s), self._onward(s, before) if self.page.here else None)
+        onward = self._onward.task(s, before, turned) if before and self.page.here else None
+        self.worker.plan(self.plan(s), onward)
 
     def _stand(self) -> None:
         """Load what is shown; where that fails, controls stand alone and a change tries again."""
@@ -224,6 +231,12 @@ class Instrument(ipw.VBox):
         """Write the numbers and draw the figures that follow the hand."""
         self.result = result = result if self.standing is None else self.standing.view(result)
         live = [figure for figure in self.figures.values() if figure.live]
+        key = self.state.key()
+        view = None if key == self._shown else self.shelf.views.get(key)
+        self._shown = key
+        if view is not None:
+            self._turned(result, view)
+            return
         for figure in live:
             figure.begin(result)
         parts = self.parts(result)
@@ -235,10 +248,28 @@ class Instrument(ipw.VBox):
             return
         texts = {readout.name: readout.turn(part) for readout, part in parts.items()}
         frames = {figure: figure.turn(result) for figure in live}
-        self.page.show(
+        self._put_on_page(
             {f.name: (f.image.format, frame) for f, frame in frames.items() if frame},
             {name: text for name, text in texts.items() if text is not None},
         )
+
+    def _turned(self, result: Any, view: View) -> None:
+        """Follow a page that turned to a view by itself; its numbers may be better known by now."""
+        for name, (key, frame) in view.frames.items():
+            self.figures[name].take(result, key, frame)
+        texts = {r.name: r.turn(p, view.numbers[r.name]) for r, p in self.parts(result).items()}
+        known = {name: text for name, text in texts.items() if text is not None}
+        self._put_on_page({}, known, known=True)
+
+    def _put_on_page(
+        self, frames: dict[str, Any], numbers: dict[str, str], known: bool = False
+    ) -> None:
+        at = (self.slider, self._sent(self.state)) if self.slider else None
+        self.page.show(frames, numbers, at=at, turn=self.shelf.turn, known=known)
+
+    def _sent(self, s: Any) -> Any:
+        """Return what the page sends for the value of the slider moved last."""
+        return self.controls[self.slider].sent(getattr(s, self.slider))
 
     def parts(self, result: Any) -> dict[Readout, list[Value]]:
         """Sort the numbers of a result by where they stand."""
@@ -252,7 +283,7 @@ class Instrument(ipw.VBox):
         """Send the shown frame at the screen's density, on the way that live frames go."""
         frame = figure.sharpen(self.page.density)
         if frame:
-            self.page.show({figure.name: (figure.image.format, frame)})
+            self._put_on_page({figure.name: (figure.image.format, frame)}, {})
         if not self.page.app:  # an app's page is the only one; JupyterLab may open another view
             figure.catch_up()
 
@@ -314,6 +345,7 @@ class Instrument(ipw.VBox):
         yield self._ahead_task(s)
         yield self.worker.pause()
         yield from self.background(s)
+        yield self._ahead_task(s, AROUND)  # now with all that the background found
 
     def _link_task(self) -> Task:
         self.page.query = self.state.to_query()
@@ -347,31 +379,40 @@ class Instrument(ipw.VBox):
     def _ahead_task(self, s: Any, most: int | None = None) -> Task:
         """Compute and draw the other values of the control in hand, nearest first.
 
-        After a menu those of the slider that was in hand before: the hand goes back to it.
+        After a menu those of the slider that was in hand before: the hand goes back to it. Results
+        come first, so that a curve that grows by them is the same in all pictures.
         """
         for name in dict.fromkeys((self.in_hand, self.slider)):
-            for value in self.ahead(s, name)[:most]:
-                yield from self._prepare(s.copy(**{name: value}))
+            values = self.ahead(s, name)[:most]
+            for start in range(0, len(values), AROUND):
+                some = {value: s.copy(**{name: value}) for value in values[start : start + AROUND]}
+                for there in some.values():
+                    yield from self.result_of(there)
+                for value, there in some.items():
+                    yield from self.prepare(there)
+                    if name == self.slider and start == 0:
+                        yield from self.hand_over(s, value)
 
-    def _onward(self, s: Any, before: Any) -> Task:
-        """Compute and draw where the hand will be next at its present pace, as the page paints."""
-        hand = s.settings().get(self.in_hand)
-        if self.standing is not None or not isinstance(hand, Whole | Real):
+    def hand_over(self, s: Any, value: Any) -> Task:
+        """Give the page what a value of the slider will show, unless it has it already."""
+        there = s.copy(**{self.slider: value})
+        sent, result = self._sent(there), self.results.get(there.key())
+        waits = result is None or getattr(result, "waiting", False)  # it will be another one
+        if sent is None or waits or not self.page.here or self.standing or not there.settled():
             return
+        live = {name: figure for name, figure in self.figures.items() if figure.live}
+        view = View(
+            {name: figure.view(result) for name, figure in live.items()},
+            {readout.name: page_of(part) for readout, part in self.parts(result).items()},
+        )
+        if self.shelf.lay(self.slider, there.key(), view):
+            frames = {name: (live[name].image.format, f) for name, (_, f) in view.frames.items()}
+            at = (self.slider, sent)
+            self.page.hand(frames, view.numbers, at=at, turn=self.shelf.turn)
         yield
-        order = hand.values.index if isinstance(hand, Whole) else None
-        values = sorted(self.ahead(s, self.in_hand), key=order)
-        now, came_from = getattr(s, self.in_hand), getattr(before, self.in_hand)
-        if now == came_from or not {now, came_from} <= set(values):
-            return
-        place = 2 * values.index(now) - values.index(came_from)
-        if 0 <= place < len(values):
-            onward = s.copy(**{self.in_hand: values[place]})
-            self._guessed = onward.key()
-            with suppress(Exception):  # it is told once the hand asks for that value
-                yield from self._prepare(onward)
 
-    def _prepare(self, s: Any) -> Task:
+    def prepare(self, s: Any) -> Task:
+        """Compute and draw a state, without showing it."""
         result = yield from self.result_of(s)
         for figure in self.figures.values():
             if figure.live:
@@ -443,6 +484,11 @@ class Instrument(ipw.VBox):
             self.in_hand = self.slider = name
             s = self.state.copy()
             self.worker.plan(itertools.chain([self._ahead_task(s, NEAR)], self.plan(s)))
+
+    def _on_hello(self) -> None:
+        """Begin with a page, which has nothing at hand yet; JupyterLab may open a second one."""
+        self.shelf.empty()
+        self.worker.release()
 
     def _follow(self, link: str) -> None:
         refused = self.state.from_query(link)
@@ -537,6 +583,12 @@ class Instrument(ipw.VBox):
 
     def _svg_file(self) -> tuple[str, str, bytes]:
         return f"qlab-{self.NAME}.svg", "image/svg+xml", svg_sheet(list(self.figures.values()))
+
+
+def changed(before: Any, now: Any) -> set[str]:
+    """Name the settings in which two states differ."""
+    then = before.values()
+    return {name for name, value in now.values().items() if value != then[name]}
 
 
 def _words(css: str) -> Any:

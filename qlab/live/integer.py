@@ -219,6 +219,7 @@ class Integer(Instrument):
             for bits in near:
                 yield self._measure(s.copy(accumulator_bits=bits))
                 yield self.redraw("curve")
+            yield self._ahead_task(s)  # what the page has at hand shows all of the curve, too
 
     def _swept(self, s: IntegerState) -> bool:
         """Tell whether the whole curve is measured on all images."""

@@ -135,6 +135,89 @@ function nearing(root, model) {
   return () => kinds.forEach((kind) => root.removeEventListener(kind, near));
 }
 
+// Pictures and numbers on the page. What the kernel hands over of a slider's other values lies ready
+// here: when the handle comes to one the page turns to it by itself, and the kernel's answer follows.
+//
+// `over` says that the page is ahead of the kernel: by which slider, which value it turned to and which
+// came since, and what the kernel showed last, which its next answer builds upon.
+function stage(el, model) {
+  let shelf = { turn: -1, slider: "", views: new Map(), open: false };
+  let over = null;
+  const written = new WeakMap(); // by box: the numbers put there, as long as nobody else wrote
+  const same = (a, b) => a === b || Math.abs(a - b) <= 1e-8 * Math.max(Math.abs(a), Math.abs(b));
+  const place = (sent) => (typeof sent === "number" ? sent.toPrecision(8) : sent);
+  const root = () => el.closest(".qlab-instrument") ?? document;
+  const figures = (name) => root().querySelectorAll("img.qlab-figure-" + name);
+  const boxes = (name) => root().querySelectorAll(`.qlab-readout-${name} .widget-html-content`);
+
+  const view = ({ pictures, numbers }, buffers) => ({
+    pictures: Object.fromEntries(pictures.map(([name, format], i) => [name, dataURL(format, buffers[i])])),
+    numbers,
+  });
+  const onto = (below, above) => ({
+    pictures: { ...below.pictures, ...above.pictures },
+    numbers: { ...below.numbers, ...above.numbers },
+  });
+  const put = ({ pictures, numbers }) => {
+    for (const [name, address] of Object.entries(pictures))
+      for (const picture of figures(name)) {
+        if (picture.src === address) continue;
+        if (picture.src !== over?.kernels.pictures[name]) URL.revokeObjectURL(picture.src); // ipywidgets' own
+        picture.src = address;
+      }
+    for (const [name, html] of Object.entries(numbers))
+      for (const box of boxes(name)) {
+        const { words, first } = written.get(box) ?? {};
+        if (words === html && first === box.firstChild) continue;
+        box.innerHTML = html;
+        written.set(box, { words: html, first: box.firstChild });
+      }
+  };
+  // What stands there now of all that a view replaces: the kernel's last word.
+  const standing = ({ pictures, numbers }) => ({
+    pictures: Object.fromEntries(Object.keys(pictures).map((name) => [name, figures(name)[0]?.src])),
+    numbers: Object.fromEntries(Object.keys(numbers).map((name) => [name, boxes(name)[0]?.innerHTML])),
+  });
+  const drop = (turn) => (shelf = { turn, slider: "", views: new Map(), open: true });
+
+  const keep = (message, buffers) => {
+    if (message.turn !== shelf.turn) drop(message.turn);
+    shelf.slider = message.at[0];
+    shelf.views.set(place(message.at[1]), view(message, buffers));
+  };
+  const show = (message, buffers) => {
+    if (message.turn !== shelf.turn) drop(message.turn);
+    const [slider, sent] = message.at ?? [];
+    let news = view(message, buffers);
+    if (message.known) news = onto(shelf.views.get(place(sent)) ?? { pictures: {}, numbers: {} }, news);
+    if (over) {
+      over.kernels = news = onto(over.kernels, news);
+      if (over.slider === slider && !over.since.some((one) => same(one, sent))) return; // the hand is elsewhere
+    }
+    put(news);
+    over = null;
+  };
+
+  // A control's value changed: by a hand on this page, or because the kernel said so.
+  const moved = (name, value, byHand) => {
+    if (name !== shelf.slider) shelf.open = false; // all that lies there belongs to the value before
+    if (over?.slider === name) over.since.push(value);
+    const ready = byHand && shelf.open && shelf.views.get(place(value));
+    if (!ready) return;
+    over = { slider: name, since: [value], kernels: over?.kernels ?? standing(ready) };
+    put(ready);
+  };
+  const leave = [];
+  for (const [name, id] of Object.entries(model.get("controls")))
+    model.widget_manager.get_model(id).then((control) => {
+      const trait = control.get("index") === undefined ? "value" : "index";
+      const heard = (_, value, how) => moved(name, value, Boolean(how?.updated_view));
+      control.on("change:" + trait, heard);
+      leave.push(() => control.off("change:" + trait, heard));
+    });
+  return { keep, show, stop: () => leave.forEach((call) => call()) };
+}
+
 // noUiSlider's Home and End go where a slider ended when it was made; it may have grown since.
 function toItsEnd(event) {
   const slider = event.target.closest?.(".noUi-target")?.noUiSlider;
@@ -211,22 +294,12 @@ export default {
     bar.append(told);
     el.append(bar, live);
 
-    const show = ({ pictures, numbers }, buffers) => {
-      const root = el.closest(".qlab-instrument") ?? document;
-      pictures.forEach(([name, format], i) => {
-        for (const picture of root.querySelectorAll("img.qlab-figure-" + name)) {
-          URL.revokeObjectURL(picture.src); // where ipywidgets had put it
-          picture.src = dataURL(format, buffers[i]);
-        }
-      });
-      for (const [name, html] of Object.entries(numbers))
-        for (const box of root.querySelectorAll(`.qlab-readout-${name} .widget-html-content`))
-          box.innerHTML = html;
-    };
     let picking = null;
+    const scene = stage(el, model);
     const onMessage = (message, buffers) => {
       if (message.do === "picked") picking?.answered();
-      if (message.do === "show") show(message, buffers);
+      if (message.do === "show") scene.show(message, buffers);
+      if (message.do === "keep") scene.keep(message, buffers);
       if (message.do === "copy" && message.name === "link")
         copied(linkTo(model, message.text), model.get("app") ? "Link" : "Line of Python");
       if (message.do === "copy" && message.name === "code") copied(message.text, "Code");
@@ -290,6 +363,7 @@ export default {
       model.off("change:said", onSaid);
       model.off("change:query", onQuery);
       clearTimeout(pending);
+      scene.stop();
       for (const tidy of tidyUp) tidy();
     };
   },

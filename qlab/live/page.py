@@ -23,6 +23,7 @@ log = logging.getLogger("qlab.live")
 HERE = Path(__file__).parent
 
 Maker = Callable[[], tuple[str, str, bytes]]  # () -> file name, media type, content
+At = tuple[str, Any] | None  # a slider and what the page sends for its value
 
 
 class Page(anywidget.AnyWidget):
@@ -60,6 +61,7 @@ class Page(anywidget.AnyWidget):
     maker = tl.Unicode().tag(sync=True)  # what makes this instrument in Python: a notebook's link
     alts = tl.Dict().tag(sync=True)  # what each figure shows, in words, by its name
     said = tl.Unicode().tag(sync=True)  # the settled result in words
+    controls = tl.Dict().tag(sync=True)  # the controls' models by their traits
     picks = tl.Dict().tag(sync=True)  # "click" or "drag" by the name of a figure that takes it
     sliders = tl.List(tl.Unicode()).tag(sync=True)  # of which the page says that a hand comes
 
@@ -84,6 +86,7 @@ class Page(anywidget.AnyWidget):
         self._on_hello, self._on_density, self._on_error = on_hello, on_density, on_error
         self._on_pick, self._on_near = on_pick, on_near
         self._linked = False
+        self._turn = 0  # of the shelf, as the page knows it
         self.here = False  # a page said hello: it can be shown pictures
         self.density = 1.0
         self.on_msg(self._hear)
@@ -97,16 +100,47 @@ class Page(anywidget.AnyWidget):
         self.alts = {**self.alts, **alts}
 
     def show(
-        self, frames: dict[str, tuple[str, bytes]], numbers: dict[str, str] | None = None
+        self,
+        frames: dict[str, tuple[str, bytes]],
+        numbers: dict[str, str] | None = None,
+        *,
+        at: At = None,
+        turn: int = 0,
+        known: bool = False,
     ) -> None:
         """Put pictures (format and bytes by name) and numbers (HTML by name) on the page.
 
         Every message takes its time from kernel to page, so one event sends one.
+
+        Parameters
+        ----------
+        frames, numbers
+            What is new.
+        at
+            A slider and what the page sends for its value: of a state that the hand left
+            meanwhile nothing is shown where the page has turned on by itself.
+        turn
+            Of the shelf: what the page has at hand from an earlier one is dropped.
+        known
+            The page has the rest at hand.
         """
-        if frames or numbers:
-            kinds = [[name, format] for name, (format, _) in frames.items()]
-            message = {"do": "show", "pictures": kinds, "numbers": numbers or {}}
-            self.send(message, [frame for _, frame in frames.values()])
+        if frames or numbers or known or turn != self._turn:
+            self._turn = turn
+            self._pass("show", frames, numbers or {}, at=at, turn=turn, known=known)
+
+    def hand(
+        self, frames: dict[str, tuple[str, bytes]], numbers: dict[str, str], *, at: At, turn: int
+    ) -> None:
+        """Hand over what a slider's value will show: the page turns to it by itself."""
+        self._turn = turn
+        self._pass("keep", frames, numbers, at=at, turn=turn)
+
+    def _pass(
+        self, do: str, frames: dict[str, tuple[str, bytes]], numbers: dict[str, str], **more: Any
+    ) -> None:
+        kinds = [[name, format] for name, (format, _) in frames.items()]
+        message = {"do": do, "pictures": kinds, "numbers": numbers, **more}
+        self.send(message, [frame for _, frame in frames.values()])
 
     def copy(self, name: str) -> None:
         """Put a text on the clipboard of the page."""

@@ -228,6 +228,7 @@ class Prune(Instrument):
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield self._measure(s.copy(sparsity=sparsity))
                 yield self.redraw("curve")
+            yield self._ahead_task(s)  # what the page has at hand shows all of the curve, too
 
     def _count(self) -> Task:
         self.figures["cost"].show(self.result)

@@ -168,6 +168,7 @@ class Qat(Instrument):
             key=s.key(),
             method=s.method,
             bits=s.bits,
+            asked=int(s.weight_bits),
             activations=s.activations,
             side=s.side,
             layer=s.layer,
@@ -250,7 +251,7 @@ class Qat(Instrument):
 
     def numbers(self, r: QatResult) -> Iterator[Value]:
         """List the quantizer's own numbers, then what training reached."""
-        yield from quantizers_numbers(r, int(self.state.weight_bits))
+        yield from quantizers_numbers(r)
         yield from reached(r, self.table)
 
     # -- taking it along -----------------------------------------------------------------

@@ -11,10 +11,10 @@ from qlab.metrics import within_noise
 SCALED = "with the best common scale"
 
 
-def quantizers_numbers(r: QatResult, asked: int) -> Iterator[Value]:
-    """List what the quantizer does to the values; ``asked`` bits may be others than it has."""
+def quantizers_numbers(r: QatResult) -> Iterator[Value]:
+    """List what the quantizer does to the values."""
     if r.held.size:
-        other = r.side == "weights" and r.bits != asked
+        other = r.side == "weights" and r.bits != r.asked
         note = f"{METHODS[r.method]} has {r.bits} bit{'s' if r.bits > 1 else ''}" if other else ""
         yield _derived("levels", f"Levels of the {r.side}", r.levels, "count", note)
         note = "of the first row" if r.method == "xnor" and r.side == "weights" else ""

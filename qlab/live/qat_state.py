@@ -126,6 +126,7 @@ class QatResult:
     key: tuple[Any, ...]
     method: str
     bits: int
+    asked: int  # of the slider; the method may have others
     activations: int | None
     side: str
     layer: str

@@ -220,6 +220,7 @@ class Quantize(Making, Instrument):
             for bits in near:
                 yield self._measure(s.copy(bits=bits))
                 yield self.redraw("curve")
+            yield self._ahead_task(s)  # what the page has at hand shows all of the curve, too
 
     def ahead(self, s: QuantizeState, name: str) -> list[Any]:
         """Leave out what would have to be waited for, and what the grid does not have."""

@@ -172,6 +172,12 @@ def _plain(value: float | int) -> str:
     return f"{value:.9g}"
 
 
+def page_of(values: Iterable[Value]) -> str:
+    """Return numbers as HTML."""
+    rows = "".join(value.html() for value in values)
+    return f'<div class="qlab-numbers">{rows}</div>' if rows else ""
+
+
 class Readout(ipw.HTML):
     """Numbers of an instrument in one widget; ``values`` finds them by name.
 
@@ -199,9 +205,12 @@ class Readout(ipw.HTML):
         self.ahead = False
         self._write(values)
 
-    def turn(self, values: Iterable[Value]) -> str | None:
-        """Replace all numbers, and return them as HTML if they are others: the caller sends it."""
-        before, behind, self.ahead = self.value, self.ahead, True
+    def turn(self, values: Iterable[Value], before: str | None = None) -> str | None:
+        """Replace all numbers, and return them as HTML if they are others: the caller sends it.
+
+        ``before`` is what the page shows, where that is not what was shown last.
+        """
+        before, behind, self.ahead = self.value if before is None else before, self.ahead, True
         self._write(values)
         if self.value == before:
             self.ahead = behind
@@ -216,8 +225,7 @@ class Readout(ipw.HTML):
 
     def _write(self, values: Iterable[Value]) -> None:
         self.values = {value.name: value for value in values}
-        rows = "".join(value.html() for value in self.values.values())
-        self.value = f'<div class="qlab-numbers">{rows}</div>' if rows else ""
+        self.value = page_of(self.values.values())
 
     def sentence(self, names: Iterable[str]) -> str:
         """Say some of the numbers in one sentence, for the aria-live region."""

@@ -90,6 +90,11 @@ class State(tl.HasTraits):
         """
         return None
 
+    def settled(self) -> bool:
+        """Tell whether the settings make sense beside each other, as they are."""
+        limits = {name: self.allowed(name) for name in self.settings()}
+        return all(a is None or getattr(self, n) in a for n, a in limits.items())
+
     # -- setting it --------------------------------------------------------------
 
     def listen(self, listener: Listener) -> None:

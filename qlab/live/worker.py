@@ -69,6 +69,11 @@ class Worker:
         """True when every task ran to its end."""
         return self._task is None and self._at_once is None and self._exhausted
 
+    @property
+    def at_once(self) -> Task | None:
+        """The task under way that does not wait for the hand to rest."""
+        return self._at_once
+
     def touch(self) -> None:
         """Say that the hand moved: idle work waits until it has rested."""
         self._touched = time.perf_counter()
@@ -90,7 +95,7 @@ class Worker:
         ``at_once`` comes before them, a step at a time, even while the hand moves.
         """
         with self.lock:
-            dropped = self._task, self._at_once
+            dropped = self._task, self._at_once if self._at_once is not at_once else None
             self._task, self._at_once = None, at_once
             self._planned, self._exhausted, self._patient = iter(tasks), False, False
             for task in dropped:

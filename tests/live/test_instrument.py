@@ -319,7 +319,7 @@ def test_a_state_come_back_to_is_sharpened_again(toy, monkeypatch):
     sent = []
     toy.page._handle_custom_msg({"do": "hello", "search": "", "density": 2}, [])
     toy.settle()
-    monkeypatch.setattr(toy.page, "show", lambda frames, numbers=None: sent.extend(frames.values()))
+    monkeypatch.setattr(toy.page, "show", lambda frames, *_, **__: sent.extend(frames.values()))
     send(toy, "power", 4)
     send(toy, "power", 2)  # no rest at 4: the model holds the sharp picture of 2 all the time
     toy.settle()

@@ -1,0 +1,263 @@
+"""The page turns by itself to what it has at hand, never to anything stale.
+
+First ``page.js`` alone, in an empty page, with a kernel that the test plays: messages come in every
+order in which they can.  Then a whole app whose kernel stands still while the hand moves.
+"""
+
+import base64
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from qlab.live import page as live_page
+from tests.e2e.conftest import Visit
+from tests.e2e.harness import until
+
+SCRIPT = Path(live_page.__file__).with_name("page.js")
+STAGE = """
+<div class="qlab-instrument">
+  <img class="qlab-figure-a" src="data:,a0"><img class="qlab-figure-b" src="data:,b0">
+  <div class="qlab-readout-main"><div class="widget-html-content">m0</div></div>
+  <div class="qlab-readout-below"><div class="widget-html-content">n0</div></div>
+  <div id="el"></div>
+</div>"""
+ALONE = """async (script) => {
+  const emitter = (values) => ({
+    values, heard: {},
+    get(name) { return this.values[name]; },
+    on(what, call) { (this.heard[what] ??= []).push(call); },
+    off(what, call) { this.heard[what] = this.heard[what].filter((one) => one !== call); },
+    tell(what, ...how) { (this.heard[what] ?? []).forEach((call) => call(...how)); },
+    set(name, value, how) {
+      this.values[name] = value;
+      this.tell("change:" + name, this, value, how);
+    },
+  });
+  window.controls = { bits: emitter({ value: 4 }), other: emitter({ index: 0 }) };
+  window.model = Object.assign(
+    emitter({
+      app: true, query: "", alts: {}, picks: {},
+      sliders: ["bits"], controls: { bits: "1", other: "2" },
+    }),
+    { send() {}, widget_manager: { get_model: async (id) => Object.values(controls)[id - 1] } },
+  );
+  const { default: widget } = await import("data:text/javascript;base64," + script);
+  window.leave = widget.render({ model, el: document.getElementById("el") });
+  await new Promise((done) => setTimeout(done, 20));
+}"""
+SHOWN = """() => [
+  ...[..."ab"].map((name) => document.querySelector(".qlab-figure-" + name).src)
+    .map((src) => src.includes("base64") ? atob(src.split(",")[1]) : src.split(",")[1]),
+  ...["main", "below"].map((name) => document.querySelector(`.qlab-readout-${name} div`).innerHTML),
+]"""
+
+
+class Alone:
+    """A page without a kernel: the test is the kernel, and the hand."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.set_content(STAGE)
+        page.evaluate(ALONE, base64.b64encode(SCRIPT.read_bytes()).decode())
+
+    def tell(self, do: str, pictures: str, numbers: str, **more: Any) -> None:
+        """Say something as the kernel: ``pictures`` "a4 b4", ``numbers`` "m4 n4"."""
+        names = {"a": "a", "b": "b", "m": "main", "n": "below"}
+        message = {
+            "do": do,
+            "pictures": [[names[word[0]], "webp"] for word in pictures.split()],
+            "numbers": {names[word[0]]: word for word in numbers.split()},
+            **more,
+        }
+        self.page.evaluate(
+            """([message, words]) => model.tell("msg:custom", message,
+                 words.map((word) => new DataView(new TextEncoder().encode(word).buffer)))""",
+            [message, pictures.split()],
+        )
+
+    def keep(self, bits: float, turn: int = 0) -> None:
+        """Hand over what a value will show."""
+        self.tell("keep", f"a{bits} b{bits}", f"m{bits} n{bits}", at=["bits", bits], turn=turn)
+
+    def show(
+        self, bits: float, pictures: str = "", numbers: str = "", turn: int = 0, known: bool = False
+    ) -> None:
+        """Answer to a value."""
+        self.tell("show", pictures, numbers, at=["bits", bits], turn=turn, known=known)
+
+    def move(self, bits: float, by_hand: bool = True, control: str = "bits") -> None:
+        """Move a control, by hand or because the kernel said so."""
+        self.page.evaluate(
+            "([name, value, how]) => controls[name].set('value' in controls[name].values"
+            " ? 'value' : 'index', value, how)",
+            [control, bits, {"updated_view": {}} if by_hand else {}],
+        )
+
+    @property
+    def shown(self) -> str:
+        """What stands on the page: two pictures, two readouts."""
+        return " ".join(self.page.evaluate(SHOWN))
+
+
+@pytest.fixture
+def alone(browser: Browser) -> Iterator[Alone]:
+    page = browser.new_page()
+    yield Alone(page)
+    page.close()
+
+
+def test_a_value_at_hand_is_shown_at_once_and_its_answer_changes_nothing(alone: Alone) -> None:
+    for bits in (4, 5, 6):
+        alone.keep(bits)
+    assert alone.shown == "a0 b0 m0 n0"
+    alone.move(5)
+    assert alone.shown == "a5 b5 m5 n5"
+    alone.move(6)
+    alone.show(5, known=True)  # comes late, for a value that the hand has left
+    assert alone.shown == "a6 b6 m6 n6"
+    alone.show(6, known=True)
+    assert alone.shown == "a6 b6 m6 n6"
+    alone.show(6, "a6+", "m6+")  # what the rest brings
+    assert alone.shown == "a6+ b6 m6+ n6"
+
+
+def test_numbers_that_became_known_since_come_with_the_answer(alone: Alone) -> None:
+    alone.keep(5)
+    alone.move(5)
+    alone.show(5, numbers="m5+", known=True)
+    assert alone.shown == "a5 b5 m5+ n5"
+
+
+def test_a_kernel_that_left_out_a_value_builds_on_its_own_last_word(alone: Alone) -> None:
+    alone.show(4, "a4 b4", "m4 n4")
+    alone.keep(5)
+    alone.keep(6)
+    alone.move(5)
+    alone.move(6)
+    alone.move(7)  # not at hand: 6 stays until 7 is there
+    assert alone.shown == "a6 b6 m6 n6"
+    alone.show(7, "a7", "m7")  # to the kernel b and n are as they were at 4
+    assert alone.shown == "a7 b4 m7 n4"
+
+
+def test_an_answer_to_a_value_before_builds_up_what_comes_after(alone: Alone) -> None:
+    alone.show(4, "a4 b4", "m4 n4")
+    alone.keep(7)
+    alone.move(6)
+    alone.move(7)
+    alone.show(6, "a6", "n6")  # the page is at 7 already
+    assert alone.shown == "a7 b7 m7 n7"
+    alone.move(8)
+    alone.show(8, "b8", "m8")  # the kernel never heard of 7
+    assert alone.shown == "a6 b8 m8 n6"
+
+
+def test_a_view_that_comes_after_the_hand_is_shown_by_the_answer(alone: Alone) -> None:
+    alone.move(5)
+    alone.keep(5)
+    assert alone.shown == "a0 b0 m0 n0"
+    alone.show(5, known=True)
+    assert alone.shown == "a5 b5 m5 n5"
+
+
+def test_what_the_kernel_moves_is_shown_when_the_kernel_shows_it(alone: Alone) -> None:
+    alone.keep(5)
+    alone.move(5, by_hand=False)  # Reset: other settings may follow
+    assert alone.shown == "a0 b0 m0 n0"
+    alone.show(5, "a9", "m9", turn=1)
+    assert alone.shown == "a9 b0 m9 n0"
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_once_another_control_moved_nothing_at_hand_is_shown(alone: Alone, by_hand: bool) -> None:
+    alone.keep(5)
+    alone.keep(6)
+    alone.move(1, by_hand, control="other")
+    alone.move(5)
+    assert alone.shown == "a0 b0 m0 n0"
+    alone.show(6, known=True)  # an answer to the time before still means what it meant
+    assert alone.shown == "a6 b6 m6 n6"
+    alone.keep(5, turn=1)
+    alone.move(5)
+    assert alone.shown == "a5 b5 m5 n5"
+
+
+def test_an_emptied_shelf_is_empty_here_too(alone: Alone) -> None:
+    alone.keep(5)
+    alone.show(4, turn=1)
+    alone.move(5)
+    assert alone.shown == "a0 b0 m0 n0"
+    alone.keep(6, turn=1)
+    alone.keep(6, turn=2)
+    alone.keep(7, turn=2)
+    alone.move(7)
+    alone.move(5)
+    assert alone.shown == "a7 b7 m7 n7"
+
+
+def test_numbers_that_somebody_else_wrote_are_written_over(alone: Alone) -> None:
+    alone.show(4, "", "m4")
+    alone.page.evaluate("document.querySelector('.qlab-readout-main div').innerHTML = 'mx'")
+    alone.show(4, "", "m4")
+    assert alone.shown == "a0 b0 m4 n0"
+
+
+def test_once_the_kernel_has_answered_only_what_is_new_is_written(alone: Alone) -> None:
+    alone.keep(5)
+    alone.move(5)
+    alone.show(5, known=True)
+    alone.page.evaluate("document.querySelector('.qlab-readout-below div').innerHTML = 'nx'")
+    alone.show(5, "a5+", "m5+")
+    assert alone.shown == "a5+ b5 m5+ nx"
+
+
+def test_a_number_is_found_however_it_was_rounded_on_its_way(alone: Alone) -> None:
+    alone.keep(1.02329299)
+    alone.move(10**0.01)
+    assert alone.shown.startswith("a1.02329299")
+    alone.show(1.02329299, "a9")
+    assert alone.shown.startswith("a9")
+
+
+def test_a_view_of_the_page_that_closes_listens_no_longer(alone: Alone) -> None:
+    alone.keep(5)
+    alone.page.evaluate("leave()")
+    assert alone.page.evaluate(
+        "Object.values(controls).every((one) => Object.values(one.heard).every((l) => !l.length))"
+    )
+
+
+def test_the_picture_follows_the_hand_while_the_kernel_stands_still(visit: Visit) -> None:
+    app = visit("quantize", "bits=4")
+    app.measured()
+    app.control("bits").locator(".noUi-handle").first.hover()
+    app.settle(rest=1)
+    accuracy, known = app.value("accuracy"), {}
+    pictures = "[...document.querySelectorAll('img.qlab-figure')].map((i) => i.src).join()"
+    kernel = app.server.kernels()[app.kernel]
+    kernel.send_signal(signal.SIGSTOP)
+    try:
+        for key in ("ArrowLeft", "ArrowLeft"):
+            before = app.page.evaluate(pictures)
+            app.press("bits", key)
+            until(lambda: app.page.evaluate(pictures) != before, 5)  # noqa: B023
+            known[int(app.slider("bits"))] = app.value("accuracy")
+        app.choose("rounding", "Down (floor)")
+        before = app.page.evaluate(pictures)
+        app.press("bits", "ArrowRight")
+        app.page.wait_for_timeout(100)
+        assert app.page.evaluate(pictures) == before  # nothing of the other rounding
+    finally:
+        kernel.send_signal(signal.SIGCONT)
+    app.settle(rest=1)
+    app.choose("rounding", "To nearest, ties to even")
+    for bits in (2, 3):
+        app.press("bits", "ArrowLeft" if bits == 2 else "ArrowRight")
+        assert app.slider("bits") == bits
+        assert app.measured() == pytest.approx(known[bits], abs=0.03)  # on 1,000 images, on all
+    assert accuracy > known[2]
+    app.is_clean()
