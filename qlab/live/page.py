@@ -4,8 +4,8 @@ One small anywidget (``page.js``, ``style.css``) does what a kernel cannot: it k
 address bar at the state (in an app only: in JupyterLab the address belongs to
 JupyterLab), sends the link's settings once, copies, saves bytes as files, speaks
 settled results through an aria-live region, tells the screen's pixel density, where a
-picture is clicked and which slider a hand comes to, and gives pictures and sliders their
-accessible names.
+picture is clicked and which slider a hand comes to, turns by itself to what it has at hand
+of a slider's other values, and gives pictures and sliders their accessible names.
 """
 
 import logging
