@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from qlab import core, ranges
-from qlab.core import Granularity, PerTensor, QuantSpec
+from qlab import metrics, ranges
+from qlab.core import Granularity, PerTensor, QParams, QuantSpec
 from qlab.core.arguments import integer
 from qlab.core.arrays import float_array, integer_array
 from qlab.networks.arguments import Chooser, RangeMethod, calibrated
@@ -211,10 +211,9 @@ def layer_bytes(net: Network, name: str, spec: QuantSpec) -> int:
     684
     """
     W = net.weights[name]
-    blocks = int(np.prod(spec.granularity.compact_shape(W.shape), dtype=np.int64))
-    zero_points = 0 if spec.symmetric else core.packed_bytes(blocks, spec.bits)
-    side = 4 * blocks + zero_points + 4 * net.biases[name].size
-    return core.packed_bytes(W.size, spec.bits) + side
+    compact = spec.granularity.compact_shape(W.shape)
+    qparams = QParams(np.ones(compact), np.zeros(compact, np.int32), spec)
+    return metrics.bytes_coded(W.size, qparams).total + 4 * net.biases[name].size
 
 
 def bit_operations(net: Network, table: Sensitivity, activation_bits: int = 8) -> Sensitivity:

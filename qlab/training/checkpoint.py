@@ -6,7 +6,9 @@ The file is written whole or not at all, and read without running anything that 
 from it gives the same bits as never having stopped, on one machine with one number of threads.
 """
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -67,13 +69,31 @@ class Checkpoint:
         return state
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """Replace the file."""
+        """Replace the file.
+
+        Raises
+        ------
+        OSError
+            If that fails; the checkpoint before it stays, and nothing else is left behind.
+        """
+        data = io.BytesIO()
+        torch.save({"training": self.training, **state}, data)
         part = self.path.with_name(f"{self.path.name}.part")
-        with part.open("wb") as file:
-            torch.save({"training": self.training, **state}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+        try:
+            with part.open("wb") as file:
+                file.write(data.getbuffer())
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise OSError(
+                error.errno,
+                f"{self.function}: the checkpoint could not be written, "
+                f"{os.strerror(error.errno or 0)} (file={self.path.name!r}). The one before it "
+                "is whole: free some space and resume from it",
+            ) from error
 
     def _damaged(self) -> ValueError:
         return ValueError(

@@ -3,11 +3,10 @@
     y = v/s,   v̂ = clip(round(y), −Qn, Qp) · s                                       (1)
     ∂v̂/∂v = 1 where −Qn < y < Qp, else 0                                             (2)
     ∂v̂/∂s = round(y) − y inside,   −Qn below,   Qp above                             (3)
-    g = 1/√(N·Qp)                      the gradient to s is multiplied by g          (4)
-    s = 2·mean|v|/√Qp                  at the start                                  (5)
 
-Qn, Qp  how many codes lie below and above 0;  N  how many values share s (activations: of one
-image). By (3) every value moves s, most of all one between two codes, not only what was clipped.
+Qn, Qp  how many codes lie below and above 0. Where s starts, and g, by which its gradient is
+multiplied, are in ``core.surrogate``; N values share s (activations: those of one image). By (3)
+every value moves s, most of all one between two codes, not only what was clipped.
 
 Source: Esser et al. 2020, "Learned step size quantization", arXiv:1902.08153.
 """
@@ -20,7 +19,7 @@ import torch
 from jaxtyping import Float32
 from torch import Tensor, nn
 
-from qlab.core import QParams, QuantSpec
+from qlab.core import QParams, QuantSpec, surrogate
 from qlab.core.spec import SMALLEST_SCALE
 
 
@@ -30,7 +29,7 @@ def lsq(
     spec: QuantSpec,
     gradient_scale: float = 1.0,
 ) -> Float32[Tensor, "*shape"]:
-    """Return v̂ of equation (1), with gradients (2) to ``v`` and (3), (4) to ``scale``.
+    """Return v̂ of equation (1), with gradients (2) to ``v`` and g times (3) to ``scale``.
 
     Parameters
     ----------
@@ -67,36 +66,17 @@ def lsq(
     return _LSQ.apply(v, scale, spec.quant_min, spec.quant_max, gradient_scale)  # type: ignore[no-untyped-call]
 
 
-def first_step(v: Float32[np.ndarray, "..."], spec: QuantSpec) -> float:
-    """Return where the step starts, equation (5).
-
-    Parameters
-    ----------
-    v
-        Weights, or a sample of activations.
-    spec
-        Gives Qp.
-
-    Examples
-    --------
-    >>> first_step(np.array([1.0, -3.0], np.float32), QuantSpec(bits=2))
-    4.0
-    """
-    s = 2 * float(np.abs(v).mean(dtype=np.float64)) / math.sqrt(spec.quant_max)
-    return max(s, SMALLEST_SCALE)
-
-
 class LearnedStep(nn.Module):
     """A step size in training, held as a multiple of its start.
 
     Parameters
     ----------
     sample
-        What the start is computed from, equation (5).
+        What the start is computed from.
     spec
         Bits and sign.
     n
-        N of equation (4).
+        How many values share the step.
 
     Notes
     -----
@@ -106,8 +86,10 @@ class LearnedStep(nn.Module):
 
     def __init__(self, sample: Float32[np.ndarray, "..."], spec: QuantSpec, n: int) -> None:
         super().__init__()
-        self.spec, self.gradient_scale = spec, 1 / math.sqrt(n * spec.quant_max)  # (4)
-        self.register_buffer("start", torch.tensor(first_step(sample, spec), dtype=torch.float32))
+        self.spec, self.gradient_scale = spec, surrogate.lsq_gradient_scale(n, spec)
+        self.register_buffer(
+            "start", torch.tensor(surrogate.lsq_first_step(sample, spec), dtype=torch.float32)
+        )
         self.start: Tensor
         self.factor = nn.Parameter(torch.ones(()))
 
@@ -151,4 +133,4 @@ class _LSQ(torch.autograd.Function):
         y, q = ctx.saved_tensors
         inside = (ctx.low < y) & (y < ctx.high)
         to_s = torch.where(inside, q - y, q)  # (3): outside, q is −Qn or Qp
-        return gradient * inside, ctx.g * (gradient * to_s).sum(), None, None, None  # (2), (4)
+        return gradient * inside, ctx.g * (gradient * to_s).sum(), None, None, None  # (2), g·(3)

@@ -65,10 +65,11 @@ def test_the_sign_has_the_slope_of_hard_tanh():
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
-def test_the_step_starts_and_is_scaled_as_in_training(spec):
-    step = lsq.LearnedStep(X, spec, 740)
-    assert surrogate.lsq_first_step(X, spec) == lsq.first_step(X, spec)
-    assert surrogate.lsq_gradient_scale(740, spec) == step.gradient_scale
+def test_the_step_starts_and_is_scaled_as_the_paper_says(spec):
+    highest = spec.quant_max
+    first = 2 * sum(abs(float(x)) for x in X) / len(X) / highest**0.5
+    assert surrogate.lsq_first_step(X, spec) == pytest.approx(first, rel=1e-12)
+    assert surrogate.lsq_gradient_scale(740, spec) == pytest.approx((740 * highest) ** -0.5)
 
 
 def test_the_slope_of_the_squared_error_is_its_derivative_between_jumps():

@@ -6,7 +6,7 @@ import torch
 
 from qlab import core
 from qlab.core import QuantSpec
-from qlab.training.lsq import LearnedStep, first_step, input_step, lsq, weight_step
+from qlab.training.lsq import LearnedStep, input_step, lsq, weight_step
 
 
 def gradients(
@@ -62,11 +62,11 @@ def test_the_step_starts_and_its_gradient_is_scaled_as_in_the_paper() -> None:
     W = torch.tensor(np.random.default_rng(0).normal(0, 0.1, (30, 20)).astype(np.float32))
     step = weight_step(W, 4)
     assert step.gradient_scale == 1 / math.sqrt(600 * 7)
-    assert first_step(W.numpy(), QuantSpec(bits=4)) == pytest.approx(
-        2 * W.abs().mean().item() / math.sqrt(7), rel=1e-6
-    )
+    assert step.start.item() == pytest.approx(2 * W.abs().mean().item() / math.sqrt(7), rel=1e-6)
     x = np.ones((8, 5, 3), np.float32)
     assert input_step(x, QuantSpec(bits=2, signed=False)).gradient_scale == 1 / math.sqrt(15 * 3)
+    with pytest.raises(ValueError, match="spec must have a code above 0, got bits"):
+        weight_step(W, 1)
 
 
 def test_a_learned_step_is_a_grid_of_the_core() -> None:
