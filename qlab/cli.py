@@ -118,8 +118,13 @@ def lab(arguments: argparse.Namespace) -> None:
     command += ["--LabApp.news_url=None"]
     command += [] if arguments.browser and has_screen() else ["--no-browser"]
     command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # containers
+    # else one who runs cells before the page has its kernel is asked for one, once for each cell
+    settings = Path(__file__).parent / "live" / "share" / "jupyter"
+    more = os.environ.get("JUPYTER_CONFIG_PATH")
+    path = os.pathsep.join([str(settings), *([more] if more else [])])
+    environment = os.environ | {"JUPYTER_CONFIG_PATH": path}
     try:
-        done = subprocess.run([*command, str(folder("labs"))], check=False)
+        done = subprocess.run([*command, str(folder("labs"))], env=environment, check=False)
     except KeyboardInterrupt:
         return
     if done.returncode:

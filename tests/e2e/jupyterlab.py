@@ -27,6 +27,9 @@ PATIENCE = 120  # seconds for a cell, on two cores that others use as well
 STDERR = '[data-mime-type="application/vnd.jupyter.stderr"]'
 ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
 FOLDERS = ("_CONFIG_DIR", "_DATA_DIR", "_RUNTIME_DIR", "LAB_SETTINGS_DIR", "LAB_WORKSPACES_DIR")
+SOON = 2_000  # milliseconds, for what is there unless it is drawn anew
+NO_KERNEL, SELECT = "No Kernel", "Select Kernel"
+ANSWERS = {SELECT: SELECT, "Loading…": "Keep Waiting"}  # from a question's title to its button
 NEWS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
 
 
@@ -113,25 +116,57 @@ class Notebook(App):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         self.sources = ["".join(cell["source"]) for cell in cells]
         self.page.set_default_timeout(PATIENCE * 1000)
-        # on a busy machine the page has no list of kernels yet, asks for one, and forgets the cells
+        self.asked: list[str] = []  # what JupyterLab wanted to know, over the page
         lab.start_kernel(path.name)
         self.page.goto(f"{lab.address}lab/tree/{path.name}?token={TOKEN}", wait_until="commit")
-        # ready once the kernel is: then the toolbar says that it idles
-        idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        idle.wait_for()
+        until(self._has_kernel, PATIENCE, "the page has a kernel")
         self._run_all()
+
+    def _has_kernel(self) -> bool:
+        """Tell whether the page has its kernel: "idle" is what the toolbar says without one, too.
+
+        Cells that are ordered to run before make JupyterLab ask which kernel it should take.
+        """
+        self._answer()
+        idle = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        name = self.page.locator(".jp-KernelName", has_not_text=NO_KERNEL)
+        return bool(idle.count() and name.count())
+
+    def _answer(self) -> None:
+        """Answer what JupyterLab asks over the page, as a learner does; more may wait behind it."""
+        dialog, ends = self.page.locator(".jp-Dialog"), time.monotonic() + PATIENCE
+        while texts := dialog.all_inner_texts():
+            self.asked += texts
+            title = texts[0].partition("\n")[0]
+            can = title in ANSWERS and time.monotonic() < ends
+            assert can, f"JupyterLab asks, and has no answer: {texts[0]}"
+            try:
+                if title == SELECT:
+                    kernels = dialog.locator("option", has_not_text=NO_KERNEL)
+                    value = kernels.first.get_attribute("value", timeout=SOON)
+                    dialog.locator("select").select_option(value, timeout=SOON)
+                button = dialog.get_by_role("button", name=ANSWERS[title], exact=True)
+                button.click(timeout=SOON)
+                button.wait_for(state="detached", timeout=SOON)
+            except TimeoutError:  # gone by itself meanwhile, or the next one is there
+                pass
 
     def _run_all(self) -> None:
         """Run all cells; a kernel that only just came up may not hear it the first time."""
         page = self.page
         for _ in range(6):
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            self._answer()
             try:
+                self._order()
                 return page.locator(".jp-OutputArea-output").first.wait_for(timeout=20_000)
             except TimeoutError:
-                page.keyboard.press("Escape")
-        raise AssertionError("no cell gave an output")
+                if not page.locator(".jp-Dialog").count():
+                    page.keyboard.press("Escape")  # an open menu
+        raise AssertionError(f"no cell gave an output; JupyterLab asked {set(self.asked)}")
+
+    def _order(self) -> None:
+        for name in ("Run", "Run All Cells"):
+            self.page.get_by_role("menuitem", name=name, exact=True).click(timeout=20_000)
 
     def number(self, part: str) -> int:
         """Return the position of the cell whose source is this, or else the only one to hold it."""
