@@ -91,6 +91,7 @@
     for (;;) {
       await rest(6);
       const now = performance.now(), newest = eye.paints.at(-1)?.time;
+      if (now < end && [...document.images].some((image) => !image.complete)) continue; // on its way
       if (newest ? now - newest > quiet : now > end) break;
       if (!newest && now - eye.told[0] > quiet) {
         const told = eye.told[0] - eye.start;

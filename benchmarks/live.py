@@ -83,6 +83,10 @@ class Slider:
         ``all`` is None for a press that changed nothing on the screen, and so has no answer.
         """
         self.page.keyboard.press(key)
+        self.page.wait_for_timeout(12)  # until the kernel has heard of it
+        end = time.monotonic() + PATIENCE / 1000
+        while self.app.waiting and time.monotonic() < end:
+            self.page.wait_for_timeout(4)  # idle work may show a picture before the answer
         answer = self.page.evaluate(f"eye.answer({QUIET}, {PATIENCE})")
         if not np.isfinite(answer["all"]):
             while self.app.waiting:

@@ -12,7 +12,6 @@ that is called from the library, so that ``code`` can print the same numbers.
 import csv
 import html
 import io
-import itertools
 import logging
 import re
 from collections.abc import Generator, Iterable, Iterator
@@ -36,7 +35,8 @@ from qlab.live.worker import Task, Worker, finish
 log = logging.getLogger("qlab.live")
 
 LOADING = 4.0  # seconds that idle work leaves to a page that loads, unless it says hello sooner
-NEAR = 24  # values of a slider that are prepared first when a hand comes to it
+FIRST = 8  # values of a slider that are prepared before all else when a hand rests
+NEAR = 24  # and when it comes to a slider
 ABSOLUTE = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?(?:[\\/]+[\w.+\-]+)+[\\/]+")  # folders
 RESULTS = 512  # kept by state; a result holds what is drawn, not the arrays behind it
 
@@ -209,7 +209,7 @@ class Instrument(ipw.VBox):
             return
         self._refreshed = s
         onward = self._onward.task(s, before, turned) if before and self.page.here else None
-        self.worker.plan(self.plan(s), onward)
+        self.worker.plan(self._tasks(s, FIRST if self.page.here else 0), onward)
 
     def _stand(self) -> None:
         """Load what is shown; where that fails, controls stand alone and a change tries again."""
@@ -251,6 +251,7 @@ class Instrument(ipw.VBox):
         self._put_on_page(
             {f.name: (f.image.format, frame) for f, frame in frames.items() if frame},
             {name: text for name, text in texts.items() if text is not None},
+            stays=self._laid(result, {readout.name: readout.value for readout in parts}),
         )
 
     def _turned(self, result: Any, view: View) -> None:
@@ -262,10 +263,29 @@ class Instrument(ipw.VBox):
         self._put_on_page({}, known, known=True)
 
     def _put_on_page(
-        self, frames: dict[str, Any], numbers: dict[str, str], known: bool = False
+        self,
+        frames: dict[str, Any],
+        numbers: dict[str, str],
+        known: bool = False,
+        stays: View | None = None,
     ) -> None:
         at = (self.slider, self._sent(self.state)) if self.slider else None
-        self.page.show(frames, numbers, at=at, turn=self.shelf.turn, known=known)
+        whole = None if stays is None else (list(stays.frames), list(stays.numbers))
+        self.page.show(frames, numbers, at=at, turn=self.shelf.turn, known=known, whole=whole)
+
+    def _laid(self, result: Any, numbers: dict[str, str]) -> View | None:
+        """Lay at hand what is shown, for a hand that comes back; only if all pictures were sent."""
+        sent = all(figure.image.ahead for figure in self.figures.values() if figure.live)
+        return self._lay(self.state, result, numbers) if sent else None
+
+    def _lay(self, s: Any, result: Any, numbers: dict[str, str]) -> View | None:
+        """Lay what a state shows at hand, and return it if the page lacks it."""
+        waits = getattr(result, "waiting", False)  # for another result of the same state
+        if not self.slider or self._sent(s) is None or waits or self.standing is not None:
+            return None
+        live = {name: figure for name, figure in self.figures.items() if figure.live}
+        view = View({name: figure.view(result) for name, figure in live.items()}, numbers)
+        return view if self.shelf.lay(self.slider, s.key(), view) else None
 
     def _sent(self, s: Any) -> Any:
         """Return what the page sends for the value of the slider moved last."""
@@ -337,6 +357,11 @@ class Instrument(ipw.VBox):
 
     # -- idle work ---------------------------------------------------------------------
 
+    def _tasks(self, s: Any, first: int) -> Iterator[Task]:
+        """Have the slider's nearest values ready for a hand that goes on, then all else."""
+        yield self._lacking(s, first)
+        yield from self.plan(s)
+
     def plan(self, s: Any) -> Iterator[Task]:
         """Order the idle work of a state, most urgent first."""
         yield self._link_task()
@@ -345,7 +370,7 @@ class Instrument(ipw.VBox):
         yield self._ahead_task(s)
         yield self.worker.pause()
         yield from self.background(s)
-        yield self._ahead_task(s, AROUND)  # now with all that the background found
+        yield self._ahead_task(s)  # now with all that the background found
 
     def _link_task(self) -> Task:
         self.page.query = self.state.to_query()
@@ -376,38 +401,49 @@ class Instrument(ipw.VBox):
             self.page.describe({name: figure.alt})
             yield
 
-    def _ahead_task(self, s: Any, most: int | None = None) -> Task:
+    def _ahead_task(self, s: Any) -> Task:
         """Compute and draw the other values of the control in hand, nearest first.
 
-        After a menu those of the slider that was in hand before: the hand goes back to it. Results
-        come first, so that a curve that grows by them is the same in all pictures.
+        After a menu those of the slider that was in hand before: the hand goes back to it.
         """
         for name in dict.fromkeys((self.in_hand, self.slider)):
-            values = self.ahead(s, name)[:most]
-            for start in range(0, len(values), AROUND):
-                some = {value: s.copy(**{name: value}) for value in values[start : start + AROUND]}
-                for there in some.values():
-                    yield from self.result_of(there)
-                for value, there in some.items():
-                    yield from self.prepare(there)
-                    if name == self.slider and start == 0:
-                        yield from self.hand_over(s, value)
+            yield from self._ready(s, name, self.ahead(s, name))
+
+    def _lacking(self, s: Any, most: int) -> Task:
+        """Have those of the slider's nearest values ready that the page lacks."""
+        near = self.ahead(s, self.slider)[:most]
+        views = self.shelf.views
+        lacking = [v for v in near if s.copy(**{self.slider: v}).key() not in views]
+        yield from self._ready(s, self.slider, lacking)
+
+    def _ready(self, s: Any, name: str, values: list[Any]) -> Task:
+        """Have these values of a control ready, in portions that grow.
+
+        Of a portion all results come first: a curve that grows by them is the same in its pictures.
+        """
+        start, size = 0, FIRST
+        while start < len(values):
+            some = {value: s.copy(**{name: value}) for value in values[start : start + size]}
+            for there in some.values():
+                yield from self.result_of(there)
+            for value, there in some.items():
+                yield from self.prepare(there)
+                if name == self.slider and start < AROUND:
+                    yield from self.hand_over(s, value)
+            start, size = start + size, 2 * size
 
     def hand_over(self, s: Any, value: Any) -> Task:
         """Give the page what a value of the slider will show, unless it has it already."""
         there = s.copy(**{self.slider: value})
-        sent, result = self._sent(there), self.results.get(there.key())
-        waits = result is None or getattr(result, "waiting", False)  # it will be another one
-        if sent is None or waits or not self.page.here or self.standing or not there.settled():
+        result = self.results.get(there.key())
+        if result is None or not self.page.here or not there.settled():
             return
-        live = {name: figure for name, figure in self.figures.items() if figure.live}
-        view = View(
-            {name: figure.view(result) for name, figure in live.items()},
-            {readout.name: page_of(part) for readout, part in self.parts(result).items()},
-        )
-        if self.shelf.lay(self.slider, there.key(), view):
-            frames = {name: (live[name].image.format, f) for name, (_, f) in view.frames.items()}
-            at = (self.slider, sent)
+        numbers = {readout.name: page_of(part) for readout, part in self.parts(result).items()}
+        view = self._lay(there, result, numbers)
+        if view is not None:
+            kinds = {name: self.figures[name].image.format for name in view.frames}
+            frames = {name: (kinds[name], frame) for name, (_, frame) in view.frames.items()}
+            at = (self.slider, self._sent(there))
             self.page.hand(frames, view.numbers, at=at, turn=self.shelf.turn)
         yield
 
@@ -483,7 +519,7 @@ class Instrument(ipw.VBox):
                 return
             self.in_hand = self.slider = name
             s = self.state.copy()
-            self.worker.plan(itertools.chain([self._ahead_task(s, NEAR)], self.plan(s)))
+            self.worker.plan(self._tasks(s, NEAR))
 
     def _on_hello(self) -> None:
         """Begin with a page, which has nothing at hand yet; JupyterLab may open a second one."""

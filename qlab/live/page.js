@@ -173,10 +173,10 @@ function stage(el, model) {
         written.set(box, { words: html, first: box.firstChild });
       }
   };
-  // What stands there now of all that a view replaces: the kernel's last word.
-  const standing = ({ pictures, numbers }) => ({
-    pictures: Object.fromEntries(Object.keys(pictures).map((name) => [name, figures(name)[0]?.src])),
-    numbers: Object.fromEntries(Object.keys(numbers).map((name) => [name, boxes(name)[0]?.innerHTML])),
+  // What stands there now: the kernel's last word, as long as the page has not turned by itself.
+  const standing = (pictures, numbers) => ({
+    pictures: Object.fromEntries(pictures.map((name) => [name, figures(name)[0]?.src])),
+    numbers: Object.fromEntries(numbers.map((name) => [name, boxes(name)[0]?.innerHTML])),
   });
   const drop = (turn) => (shelf = { turn, slider: "", views: new Map(), open: true });
 
@@ -190,8 +190,12 @@ function stage(el, model) {
     const [slider, sent] = message.at ?? [];
     let news = view(message, buffers);
     if (message.known) news = onto(shelf.views.get(place(sent)) ?? { pictures: {}, numbers: {} }, news);
+    if (over) over.kernels = news = onto(over.kernels, news);
+    if (message.whole) {
+      shelf.slider = slider;
+      shelf.views.set(place(sent), over ? news : onto(standing(...message.whole), news));
+    }
     if (over) {
-      over.kernels = news = onto(over.kernels, news);
       if (over.slider === slider && !over.since.some((one) => same(one, sent))) return; // the hand is elsewhere
     }
     put(news);
@@ -204,7 +208,7 @@ function stage(el, model) {
     if (over?.slider === name) over.since.push(value);
     const ready = byHand && shelf.open && shelf.views.get(place(value));
     if (!ready) return;
-    over = { slider: name, since: [value], kernels: over?.kernels ?? standing(ready) };
+    over = { slider: name, since: [value], kernels: over?.kernels ?? standing(Object.keys(ready.pictures), Object.keys(ready.numbers)) };
     put(ready);
   };
   const leave = [];

@@ -107,6 +107,7 @@ class Page(anywidget.AnyWidget):
         at: At = None,
         turn: int = 0,
         known: bool = False,
+        whole: tuple[list[str], list[str]] | None = None,
     ) -> None:
         """Put pictures (format and bytes by name) and numbers (HTML by name) on the page.
 
@@ -123,10 +124,13 @@ class Page(anywidget.AnyWidget):
             Of the shelf: what the page has at hand from an earlier one is dropped.
         known
             The page has the rest at hand.
+        whole
+            Pictures and numbers by name that the page lays at hand as they stand then.
         """
-        if frames or numbers or known or turn != self._turn:
+        if frames or numbers or known or whole or turn != self._turn:
             self._turn = turn
-            self._pass("show", frames, numbers or {}, at=at, turn=turn, known=known)
+            more = {"at": at, "turn": turn, "known": known, "whole": whole}
+            self._pass("show", frames, numbers or {}, **more)
 
     def hand(
         self, frames: dict[str, tuple[str, bytes]], numbers: dict[str, str], *, at: At, turn: int

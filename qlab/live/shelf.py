@@ -17,7 +17,7 @@ from typing import Any
 from qlab.live.recent import Recent
 
 VIEWS = 96  # at hand at once, of some 20 kB each
-AROUND = 64  # of them as idle work lays there, the nearest; the others are where the hand was
+AROUND = 56  # of them as idle work lays there, the nearest; the others are where the hand was
 
 Key = tuple[Any, ...]  # of a state
 

@@ -83,11 +83,10 @@ class Alone:
         """Hand over what a value will show."""
         self.tell("keep", f"a{bits} b{bits}", f"m{bits} n{bits}", at=["bits", bits], turn=turn)
 
-    def show(
-        self, bits: float, pictures: str = "", numbers: str = "", turn: int = 0, known: bool = False
-    ) -> None:
+    def show(self, bits: float, pictures: str = "", numbers: str = "", **more: Any) -> None:
         """Answer to a value."""
-        self.tell("show", pictures, numbers, at=["bits", bits], turn=turn, known=known)
+        more = {"turn": 0, "known": False, "whole": None} | more
+        self.tell("show", pictures, numbers, at=["bits", bits], **more)
 
     def move(self, bits: float, by_hand: bool = True, control: str = "bits") -> None:
         """Move a control, by hand or because the kernel said so."""
@@ -154,6 +153,31 @@ def test_an_answer_to_a_value_before_builds_up_what_comes_after(alone: Alone) ->
     alone.move(8)
     alone.show(8, "b8", "m8")  # the kernel never heard of 7
     assert alone.shown == "a6 b8 m8 n6"
+
+
+ALL = [["a", "b"], ["main", "below"]]
+
+
+def test_what_was_shown_is_at_hand_when_the_hand_comes_back(alone: Alone) -> None:
+    alone.show(4, "a4 b4", "m4 n4", whole=ALL)
+    alone.move(5)
+    alone.show(5, "a5", "m5", whole=ALL)
+    assert alone.shown == "a5 b4 m5 n4"
+    alone.move(4)
+    assert alone.shown == "a4 b4 m4 n4"
+    alone.move(5)
+    assert alone.shown == "a5 b4 m5 n4"
+
+
+def test_what_the_hand_left_before_it_came_is_at_hand_as_well(alone: Alone) -> None:
+    alone.show(4, "a4 b4", "m4 n4")
+    alone.keep(6)
+    alone.move(5)
+    alone.move(6)
+    alone.show(5, "a5", "m5", whole=ALL)  # the page is at 6 already
+    assert alone.shown == "a6 b6 m6 n6"
+    alone.move(5)
+    assert alone.shown == "a5 b4 m5 n4"
 
 
 def test_a_view_that_comes_after_the_hand_is_shown_by_the_answer(alone: Alone) -> None:

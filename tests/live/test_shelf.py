@@ -119,7 +119,7 @@ def test_when_anything_else_changes_nothing_stays_at_hand(watched, change):
     assert len(toy.shelf.views) == 5
     watched.came("show")
     change(toy)
-    assert not toy.shelf.views and toy.shelf.turn > turn
+    assert set(toy.shelf.views) <= {toy.state.key()} and toy.shelf.turn > turn
     [*_, (message, _)] = watched.move("power", 4)
     assert not message["known"] and message["turn"] == toy.shelf.turn  # the page drops the others
 
@@ -144,6 +144,27 @@ def test_a_value_is_named_as_the_page_sends_it(watched, trait, value, sent):
     assert (trait, sent) in [m["at"] for m, _ in watched.came("keep")]
     [(message, _)] = watched.move(trait, value)
     assert message["at"] == (trait, sent)
+
+
+def test_what_was_shown_is_at_hand_when_the_hand_comes_back(watched):
+    toy = watched.toy
+    [(first, _)] = watched.move("power", 3)
+    [(message, buffers)] = watched.move("power", 4)
+    assert first["whole"] == message["whole"] == (["power"], ["main", "below"])
+    assert not message["known"] and len(buffers) == 1
+    [(message, buffers)] = watched.move("power", 3)
+    assert message["known"] and buffers == [] and message["whole"] is None
+    assert toy.readout.value == Toy(power=3).readout.value
+
+
+def test_pictures_that_the_page_got_from_their_models_are_not_at_hand(watched):
+    toy = watched.toy
+    [(message, _)] = watched.move("power", 3)
+    assert message["whole"]
+    toy.figures["power"].catch_up()
+    toy.figures["power"].catch_up()
+    toy.improve(toy.state, total=1.0)  # a number alone
+    assert [m["whole"] for m, _ in watched.came("show")] == [None]
 
 
 def test_a_slider_that_moves_its_stops_keeps_them_to_itself():
