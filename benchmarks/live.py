@@ -4,7 +4,7 @@ A key press starts the watch; it stops when the last picture that the press chan
 painted (``live.js`` says exactly when that is, and looks at the pixels), or the numbers where no
 picture had to change. The kinds of row:
 
-    seen    the state was shown before: its result and its frames are kept
+    seen    the state was shown before: its result and its frames are kept, in the page as well
     new     nobody asked for it before: the menus were just set to a combination not met before, and
             the keys follow so quickly that no idle work comes between, only what the kernel
             begins of the next value in the key's direction while the page still paints

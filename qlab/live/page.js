@@ -195,20 +195,20 @@ function stage(el, model) {
       shelf.slider = slider;
       shelf.views.set(place(sent), over ? news : onto(standing(...message.whole), news));
     }
-    if (over) {
-      if (over.slider === slider && !over.since.some((one) => same(one, sent))) return; // the hand is elsewhere
-    }
+    const here = !over || over.slider !== slider || over.since.some((one) => same(one, sent));
+    if (!here) return; // the hand has moved on
     put(news);
     over = null;
   };
 
   // A control's value changed: by a hand on this page, or because the kernel said so.
   const moved = (name, value, byHand) => {
-    if (name !== shelf.slider) shelf.open = false; // all that lies there belongs to the value before
+    if (name !== shelf.slider) shelf.open = false; // until the kernel has heard of it: another turn
     if (over?.slider === name) over.since.push(value);
     const ready = byHand && shelf.open && shelf.views.get(place(value));
     if (!ready) return;
-    over = { slider: name, since: [value], kernels: over?.kernels ?? standing(Object.keys(ready.pictures), Object.keys(ready.numbers)) };
+    const kernels = over?.kernels ?? standing(Object.keys(ready.pictures), Object.keys(ready.numbers));
+    over = { slider: name, since: [value], kernels };
     put(ready);
   };
   const leave = [];

@@ -6,8 +6,9 @@ the page as well, and the page turns to it in the moment in which the handle mov
 hears of the movement as ever and answers with the name of what it handed over instead of
 sending it twice; what has become known since follows when the hand rests.
 
-What lies on the shelf belongs to one state but for one slider. When anything else changes the
-shelf is emptied.
+What lies on the shelf belongs to one state but for one slider. When anything else changes, the
+shelf is emptied and another turn begins: by its number the page, which takes nothing from the shelf
+once another control has moved, knows that the kernel has heard of it.
 """
 
 from collections.abc import Hashable
@@ -47,7 +48,7 @@ class Shelf:
     slider
         The trait whose values they are; "" while there are none.
     turn
-        How often it was emptied: the page drops what it has of an earlier turn.
+        How often it was emptied: the page drops what it has of an earlier one.
     views
         By the key of their state.
 
@@ -58,8 +59,9 @@ class Shelf:
     True
     >>> shelf.lay("bits", (4,), View({}, {"main": "<p>98.3 %</p>"}))  # the page has it
     False
-    >>> (4,) in shelf.views, shelf.empty(), (4,) in shelf.views
-    (True, True, False)
+    >>> shelf.empty()
+    >>> (4,) in shelf.views, shelf.turn
+    (False, 1)
     """
 
     slider: str = ""
@@ -68,18 +70,15 @@ class Shelf:
 
     def lay(self, slider: str, key: Key, view: View) -> bool:
         """Put a view of this slider's values there, and tell whether the page lacks it."""
-        if self.slider != slider:
+        if self.views and self.slider != slider:
             self.empty()
-            self.slider = slider
+        self.slider = slider
         if self.views.get(key) == view:
             return False
         self.views[key] = view
         return True
 
-    def empty(self) -> bool:
-        """Take everything away, and tell whether anything was there."""
-        if not self.views:
-            return False
+    def empty(self) -> None:
+        """Take everything away."""
         self.slider, self.turn = "", self.turn + 1
         self.views.clear()
-        return True

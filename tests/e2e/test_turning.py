@@ -196,6 +196,21 @@ def test_what_the_kernel_moves_is_shown_when_the_kernel_shows_it(alone: Alone) -
     assert alone.shown == "a9 b0 m9 n0"
 
 
+def test_before_any_slider_moved_the_kernel_shows_what_it_has(alone: Alone) -> None:
+    alone.tell("show", "a1", "m1", at=None, turn=0, known=False, whole=None)
+    assert alone.shown == "a1 b0 m1 n0"
+
+
+def test_a_slider_moved_before_anything_is_at_hand_turns_by_itself_later(alone: Alone) -> None:
+    alone.show(4, "a4 b4", "m4 n4")
+    alone.move(5)
+    alone.show(5, "a5 b5", "m5 n5", turn=1, whole=ALL)
+    alone.keep(6, turn=1)
+    alone.move(6)
+    alone.move(5)
+    assert alone.shown == "a5 b5 m5 n5"
+
+
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_once_another_control_moved_nothing_at_hand_is_shown(alone: Alone, by_hand: bool) -> None:
     alone.keep(5)

@@ -124,6 +124,15 @@ def test_when_anything_else_changes_nothing_stays_at_hand(watched, change):
     assert not message["known"] and message["turn"] == toy.shelf.turn  # the page drops the others
 
 
+def test_each_change_of_something_else_begins_another_turn(watched):
+    turns = [
+        watched.move(trait, value)[-1][0]["turn"]
+        for trait, value in (("flip", True), ("flip", False), ("part", "right"), ("power", 3))
+    ]
+    assert turns == sorted(set(turns))  # the page, closed since, learns that the kernel knows
+    assert watched.move("power", 4)[-1][0]["turn"] == turns[-1]
+
+
 def test_a_change_that_shows_nothing_new_empties_the_page_as_well(watched):
     toy = watched.toy
     watched.tell(do="near", name="power")
@@ -286,4 +295,5 @@ def test_a_shelf_holds_the_latest_views_of_one_slider():
     for i in range(VIEWS + 5):
         shelf.lay("alpha", (i,), view)
     assert len(shelf.views) == VIEWS and (1,) not in shelf.views
-    assert shelf.empty() and not shelf.empty() and shelf.turn == 2
+    shelf.empty()
+    assert not shelf.views and shelf.turn == 2
