@@ -21,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import weakref
 from contextlib import suppress
 from importlib.metadata import EntryPoint
@@ -233,7 +234,15 @@ def become_kernel(command: list[str], environment: dict[str, str], folder: str) 
     os.chdir(folder)
     np.random.seed()  # noqa: NPY002  no two copies draw alike
     logging.getLogger("tornado.general").addFilter(is_news)
-    IPKernelApp.launch_instance(argv=command[command.index("-f") :])
+    place = Path(command[command.index("-f") + 1]).parent
+    told = threading.excepthook
+    threading.excepthook = lambda raised: told(raised) if place.exists() else None
+    try:
+        IPKernelApp.launch_instance(argv=command[command.index("-f") :])
+    except Exception:
+        if place.exists():
+            raise
+        os._exit(0)  # the server has ended, and taken the place where its kernels listen
 
 
 def is_news(record: logging.LogRecord) -> bool:

@@ -235,3 +235,31 @@ def test_where_processes_cannot_be_copied_nothing_is_tried(monkeypatch: pytest.M
     assert not forked.possible()
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not forked.possible()
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_kernel_whose_server_has_gone_meanwhile_ends_without_a_word(tmp_path, gone):
+    place = tmp_path / "place"  # a server that ends takes it along
+    place.mkdir()
+    asked = (["kernel", "-f", str(place / "kernel.json")], {**os.environ}, str(tmp_path))
+    script = f"""
+import shutil, threading
+from ipykernel.kernelapp import IPKernelApp
+from qlab.live import forked
+def launch(argv):
+    if {gone}:
+        shutil.rmtree({str(place)!r})
+    heartbeat = threading.Thread(target=lambda: open("nowhere/thread"))
+    heartbeat.start()
+    heartbeat.join()
+    open("nowhere/kernel")
+IPKernelApp.launch_instance = launch
+forked.become_kernel(*{asked!r})"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    if gone:
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    else:  # any other trouble is told
+        assert done.returncode == 1
+        assert "nowhere/thread" in done.stderr and "nowhere/kernel" in done.stderr
