@@ -120,9 +120,8 @@ def lab(arguments: argparse.Namespace) -> None:
     command += ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # containers
     # else one who runs cells before the page has its kernel is asked for one, once for each cell
     settings = Path(__file__).parent / "live" / "share" / "jupyter"
-    more = os.environ.get("JUPYTER_CONFIG_PATH")
-    path = os.pathsep.join([str(settings), *([more] if more else [])])
-    environment = os.environ | {"JUPYTER_CONFIG_PATH": path}
+    path = filter(None, [str(settings), os.environ.get("JUPYTER_CONFIG_PATH")])
+    environment = os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(path)}
     try:
         done = subprocess.run([*command, str(folder("labs"))], env=environment, check=False)
     except KeyboardInterrupt:

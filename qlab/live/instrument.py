@@ -208,7 +208,9 @@ class Instrument(ipw.VBox):
             self.fail(error)
             return
         self._refreshed = s
-        onward = self._onward.task(s, before, turned) if before and self.page.here else None
+        onward = (
+            self._onward.task(s, before, turned) if before is not None and self.page.here else None
+        )
         self.worker.plan(self._tasks(s, FIRST if self.page.here else 0), onward)
 
     def _stand(self) -> None:

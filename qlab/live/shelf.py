@@ -1,10 +1,11 @@
 """What the page has at hand: the pictures and numbers of a slider's other values.
 
-A frame that waits in the kernel is a round trip away from the hand: 25 ms on one's own machine,
-much more over the internet. So what idle work prepares of the slider in hand is handed over to
-the page as well, and the page turns to it in the moment in which the handle moves. The kernel
-hears of the movement as ever and answers with the name of what it handed over instead of
-sending it twice; what has become known since follows when the hand rests.
+A frame that waits in the kernel is a round trip away from the hand, longer over a network: its
+time is the row of the ready picture in ``python -m benchmarks live``. So what idle work prepares
+of the slider in hand is handed over to the page as well, and the page turns to it in the moment
+in which the handle moves. The kernel hears of the movement as ever and answers with the name of
+what it handed over instead of sending it twice; what has become known since follows when the
+hand rests.
 
 What lies on the shelf belongs to one state but for one slider. When anything else changes, the
 shelf is emptied and another turn begins: by its number the page, which takes nothing from the shelf
@@ -17,7 +18,7 @@ from typing import Any
 
 from qlab.live.recent import Recent
 
-VIEWS = 96  # at hand at once, of some 20 kB each
+VIEWS = 96  # at hand at once
 AROUND = 56  # of them as idle work lays there, the nearest; the others are where the hand was
 
 Key = tuple[Any, ...]  # of a state

@@ -183,6 +183,8 @@ def write_whole(path: Path, data: bytes) -> Path:
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             scratch = Path(file.name)
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # moved only once it lies on the disk
         scratch.chmod(0o644)  # a temporary file is born private
         scratch.replace(path)
     except OSError as error:

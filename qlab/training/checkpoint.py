@@ -6,11 +6,9 @@ The file is written whole or not at all, and read without running anything that 
 from it gives the same bits as never having stopped, on one machine with one number of threads.
 """
 
-import contextlib
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import torch
 
 from qlab.networks import Network
+from qlab.networks.files import write_whole
 
 _KEYS = {"training", "module", "best", "optimizer", "shuffle", "dropout", "history", "seconds"}
 
@@ -78,22 +77,7 @@ class Checkpoint:
         """
         data = io.BytesIO()
         torch.save({"training": self.training, **state}, data)
-        part = self.path.with_name(f"{self.path.name}.part")
-        try:
-            with part.open("wb") as file:
-                file.write(data.getbuffer())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise OSError(
-                error.errno,
-                f"{self.function}: the checkpoint could not be written, "
-                f"{os.strerror(error.errno or 0)} (file={self.path.name!r}). The one before it "
-                "is whole: free some space and resume from it",
-            ) from error
+        write_whole(self.path, data.getvalue())
 
     def _damaged(self) -> ValueError:
         return ValueError(
