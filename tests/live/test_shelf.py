@@ -1,6 +1,7 @@
 """What the kernel hands over to a page is what the page would be shown, and nothing stale stays."""
 
 import asyncio
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -254,6 +255,28 @@ def test_before_a_hand_whose_page_turns_by_itself_more_is_handed_over(monkeypatc
 
     far, more = asyncio.run(drag())
     assert more[:3] == [far + 1, far + 2, far + 3]
+
+
+def test_what_a_stand_in_gives_is_not_handed_over(watched):
+    toy = watched.toy
+    watched.move("power", 3)
+    watched.came("keep")
+    list(toy.prepare(toy.state.copy(power=4)))
+    toy.standing = SimpleNamespace(numbers=toy.numbers)
+    list(toy.hand_over(toy.state.copy(), 4))
+    assert watched.came("keep") == []
+    toy.standing = None
+    list(toy.hand_over(toy.state.copy(), 4))
+    assert len(watched.came("keep")) == 1
+
+
+def test_what_goes_on_before_the_hand_is_not_begun_anew_at_each_of_its_steps(watched):
+    toy = watched.toy
+    one, two, three = (toy.state.copy(power=power) for power in (1, 2, 3))
+    begun = toy._onward.task(two, one, True)
+    toy.worker.plan((), begun)
+    assert toy._onward.task(three, two, True) is begun
+    assert toy._onward.task(three, two, False) is not begun  # the page waits for this very value
 
 
 @pytest.mark.parametrize("name", INSTRUMENTS)
