@@ -452,10 +452,12 @@ class Instrument(ipw.VBox):
     def prepare(self, s: Any) -> Task:
         """Compute and draw a state, without showing it."""
         result = yield from self.result_of(s)
-        for figure in self.figures.values():
-            if figure.live:
-                figure.frame(result)
-                yield
+        live = [figure for figure in self.figures.values() if figure.live]
+        for figure in live:
+            figure.begin(result)
+            yield
+        for figure in live:
+            figure.frame(result)
 
     def ahead(self, s: Any, name: str) -> list[Any]:
         """List the values of a control that are worth having ready."""

@@ -135,6 +135,28 @@ function nearing(root, model) {
   return () => kinds.forEach((kind) => root.removeEventListener(kind, near));
 }
 
+// While the page turns by itself the kernel need not hear of every value: what it does about one takes
+// the processor from the next picture. It hears where the hand is some times a second, and at rest.
+const RESTED = 40, SELDOM = 90; // ms; the kernel thinks that a hand rests after 120
+function unhurried(control, ahead) {
+  const save = control.save_changes;
+  let owed = null, since = 0, timer;
+  const tell = () => {
+    clearTimeout(timer);
+    const due = owed;
+    owed = null;
+    due?.();
+  };
+  control.save_changes = (callbacks) => {
+    if (!owed) since = performance.now();
+    owed = () => save.call(control, callbacks);
+    if (!ahead()) return tell();
+    clearTimeout(timer);
+    timer = setTimeout(tell, Math.min(RESTED, since + SELDOM - performance.now()));
+  };
+  return { tell, leave: () => (tell(), (control.save_changes = save)) };
+}
+
 // Pictures and numbers on the page. What the kernel hands over of a slider's other values lies ready
 // here: when the handle comes to one the page turns to it by itself, and the kernel's answer follows.
 //
@@ -211,15 +233,29 @@ function stage(el, model) {
     over = { slider: name, since: [value], kernels };
     put(ready);
   };
-  const leave = [];
+  const leave = [], unhurrieds = [];
   for (const [name, id] of Object.entries(model.get("controls")))
     model.widget_manager.get_model(id).then((control) => {
       const trait = control.get("index") === undefined ? "value" : "index";
       const heard = (_, value, how) => moved(name, value, Boolean(how?.updated_view));
       control.on("change:" + trait, heard);
-      leave.push(() => control.off("change:" + trait, heard));
+      const one = unhurried(control, () => over?.slider === name && over.since.length === 1);
+      unhurrieds.push(one);
+      leave.push(() => (control.off("change:" + trait, heard), one.leave()));
     });
-  return { keep, show, stop: () => leave.forEach((call) => call()) };
+  const tell = () => unhurrieds.forEach((one) => one.tell());
+  return { keep, show, tell, stop: () => leave.forEach((call) => call()) };
+}
+
+// Whatever a hand does but move the slider it holds, the kernel first hears where that slider is.
+function tellFirst(root, tell) {
+  const heed = (event) => {
+    const holds = event.type === "keydown" && event.target.closest?.(".noUi-handle") && !event.altKey;
+    if (!holds) tell();
+  };
+  const kinds = ["pointerdown", "click", "focusin", "change", "keydown"];
+  for (const kind of kinds) root.addEventListener(kind, heed, true);
+  return () => kinds.forEach((kind) => root.removeEventListener(kind, heed, true));
 }
 
 // noUiSlider's Home and End go where a slider ended when it was made; it may have grown since.
@@ -343,7 +379,7 @@ export default {
       model.on("change:alts", nameNow);
       model.on("change:picks", nameNow);
       picking = pickOn(root, model);
-      const leave = nearing(root, model);
+      const leave = nearing(root, model), forget = tellFirst(root, scene.tell);
       watcher.observe(root, { subtree: true, childList: true, characterData: true });
       const onKey = (event) => {
         if (!event.altKey || event.ctrlKey || event.metaKey) return;
@@ -359,7 +395,7 @@ export default {
       };
       root.addEventListener("keydown", onKey);
       root.addEventListener("keydown", toItsEnd, true); // before the slider hears it
-      tidyUp.push(() => (picking.stop(), leave(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey), root.removeEventListener("keydown", toItsEnd, true)));
+      tidyUp.push(() => (picking.stop(), leave(), forget(), watcher.disconnect(), model.off("change:alts", nameNow), model.off("change:picks", nameNow), root.removeEventListener("keydown", onKey), root.removeEventListener("keydown", toItsEnd, true)));
     };
     adopt();
     return () => {

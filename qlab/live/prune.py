@@ -214,15 +214,15 @@ class Prune(Instrument):
     # -- idle work -------------------------------------------------------------------
 
     def plan(self, s: PruneState) -> Iterator[Task]:
-        """Count, measure and time here; sketch the curve; prepare the slider; measure the curve."""
+        """Count and measure here; sketch the curve; prepare the slider; time; measure the curve."""
         yield self._link_task()
         yield self._count()
         yield self._measure(s)
         yield from self.stood(self._measure, s)
         yield self._settled_task()
-        yield self._time(s)
         yield self._sketch(s)
         yield self._ahead_task(s)
+        yield self._time(s)
         yield self.worker.pause()
         if sweepable(self._net(s)):
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):

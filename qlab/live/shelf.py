@@ -3,9 +3,9 @@
 A frame that waits in the kernel is a round trip away from the hand, longer over a network: its
 time is the row of the ready picture in ``python -m benchmarks live``. So what idle work prepares
 of the slider in hand is handed over to the page as well, and the page turns to it in the moment
-in which the handle moves. The kernel hears of the movement as ever and answers with the name of
-what it handed over instead of sending it twice; what has become known since follows when the
-hand rests.
+in which the handle moves. The kernel hears some times a second, and at rest, where the hand is, and
+answers with the name of what it handed over instead of sending it twice; what has become known
+since follows when the hand rests.
 
 What lies on the shelf belongs to one state but for one slider. When anything else changes, the
 shelf is emptied and another turn begins: by its number the page, which takes nothing from the shelf

@@ -20,14 +20,17 @@ from tests.e2e.harness import until
 SCRIPT = Path(live_page.__file__).with_name("page.js")
 STAGE = """
 <div class="qlab-instrument">
+  <div class="noUi-handle" tabindex="0">handle</div><button>Copy code</button>
   <img class="qlab-figure-a" src="data:,a0"><img class="qlab-figure-b" src="data:,b0">
   <div class="qlab-readout-main"><div class="widget-html-content">m0</div></div>
   <div class="qlab-readout-below"><div class="widget-html-content">n0</div></div>
   <div id="el"></div>
 </div>"""
 ALONE = """async (script) => {
+  window.sent = [];
   const emitter = (values) => ({
     values, heard: {},
+    save_changes() { sent.push(this.values.value ?? this.values.index); },
     get(name) { return this.values[name]; },
     on(what, call) { (this.heard[what] ??= []).push(call); },
     off(what, call) { this.heard[what] = this.heard[what].filter((one) => one !== call); },
@@ -35,6 +38,7 @@ ALONE = """async (script) => {
     set(name, value, how) {
       this.values[name] = value;
       this.tell("change:" + name, this, value, how);
+      if (how.updated_view) this.save_changes(); // as a view does
     },
   });
   window.controls = { bits: emitter({ value: 4 }), other: emitter({ index: 0 }) };
@@ -95,6 +99,11 @@ class Alone:
             " ? 'value' : 'index', value, how)",
             [control, bits, {"updated_view": {}} if by_hand else {}],
         )
+
+    @property
+    def heard(self) -> list[float]:
+        """The values that the kernel was told since it was asked last."""
+        return self.page.evaluate("sent.splice(0)")
 
     @property
     def shown(self) -> str:
@@ -268,6 +277,83 @@ def test_a_view_of_the_page_that_closes_listens_no_longer(alone: Alone) -> None:
     assert alone.page.evaluate(
         "Object.values(controls).every((one) => Object.values(one.heard).every((l) => !l.length))"
     )
+
+
+def test_before_a_page_that_turns_by_itself_the_kernel_hears_of_the_hand_now_and_then(
+    alone: Alone,
+) -> None:
+    for bits in (4, 5, 6, 7):
+        alone.keep(bits)
+    alone.page.clock.install()
+    alone.page.clock.pause_at(alone.page.evaluate("Date.now()") + 1000)
+    for bits in (4, 5, 6, 7, 6, 5, 4):  # every 20 ms
+        alone.move(bits)
+        assert alone.shown == f"a{bits} b{bits} m{bits} n{bits}"
+        alone.page.clock.run_for(20)
+    assert alone.heard == [6]  # the first is heard 90 ms after it, as the hand stands then
+    alone.page.clock.run_for(19)
+    assert alone.heard == []
+    alone.page.clock.run_for(1)  # it has rested for 40 ms
+    assert alone.heard == [4]
+    alone.page.clock.run_for(1000)
+    assert alone.heard == []
+
+
+def test_a_value_that_is_not_at_hand_is_told_at_once(alone: Alone) -> None:
+    alone.keep(5)
+    alone.page.clock.install()
+    alone.move(5)
+    assert alone.heard == []
+    alone.move(6)
+    assert alone.heard == [6]
+    alone.show(6, "a6")
+    alone.move(7)
+    assert alone.heard == [7]
+    alone.move(5)
+    alone.move(1, control="other")
+    assert alone.heard == [1]
+    alone.page.clock.run_for(1000)
+    assert alone.heard == [5]
+    alone.page.clock.run_for(1000)
+    assert alone.heard == []
+
+
+@pytest.mark.parametrize(
+    ("at", "event"),
+    [
+        ("button", "new PointerEvent('pointerdown', {bubbles: true})"),
+        ("button", "new MouseEvent('click', {bubbles: true})"),
+        ("button", "new FocusEvent('focusin', {bubbles: true})"),
+        ("button", "new Event('change', {bubbles: true})"),
+        ("button", "new KeyboardEvent('keydown', {bubbles: true})"),
+        (".noUi-handle", "new PointerEvent('pointerdown', {bubbles: true})"),
+        (".noUi-handle", "new KeyboardEvent('keydown', {altKey: true, bubbles: true})"),
+    ],
+)
+def test_before_anything_else_the_kernel_hears_where_the_slider_is(
+    alone: Alone, at: str, event: str
+) -> None:
+    alone.keep(5)
+    alone.page.evaluate("void (model.send = (message) => sent.push(message.do))")
+    alone.page.clock.install()
+    alone.move(5)
+    happens = "document.querySelector('{}').dispatchEvent({})"
+    held = "new KeyboardEvent('keydown', {bubbles: true})"
+    alone.page.evaluate(happens.format(".noUi-handle", held))
+    assert alone.heard == []
+    alone.page.evaluate(happens.format(at, event))
+    assert alone.heard[0] == 5
+    alone.page.clock.run_for(1000)
+    assert 5 not in alone.heard
+
+
+def test_a_view_that_closes_holds_nothing_back(alone: Alone) -> None:
+    alone.keep(5)
+    alone.move(5)
+    alone.page.evaluate("leave()")
+    assert alone.heard == [5]
+    alone.move(4)
+    assert alone.heard == [4]
 
 
 def test_the_picture_follows_the_hand_while_the_kernel_stands_still(visit: Visit) -> None:
