@@ -93,10 +93,11 @@ endef
 # While pip works its stamp lies aside: an interrupted run leaves none, and no stamp means that
 # nothing in .venv can be trusted (half made, moved, its Python gone), so begin afresh.  When pip
 # itself gives up (no network), what was there before still works, and the stamp comes back.
+# Python compiles what is imported when it is; pip would compile all of everything, half of its time.
 define install
 [ ! -f $(INSTALLED) ] || mv $(INSTALLED) $(INSTALLED).aside; \
-$(PY) -m pip install -q -c constraints.txt setuptools \
-  && $(PY) -m pip install -c constraints.txt --no-build-isolation -e $(1) \
+$(PY) -m pip install -q --no-compile -c constraints.txt setuptools \
+  && $(PY) -m pip install --no-compile -c constraints.txt --no-build-isolation -e $(1) \
   || { status=$$?; [ ! -f $(INSTALLED).aside ] || mv $(INSTALLED).aside $(INSTALLED); exit $$status; }
 endef
 

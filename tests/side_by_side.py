@@ -1,9 +1,9 @@
 """All tests, in groups that run side by side: ``python -m tests.side_by_side``.
 
-Each group is one pytest after another in a process of its own; the first group is shown while it
-runs, the others in full after it. Plain processes: some tests fork, and a scheduler that hands out
-tests through pipes came to a halt there. The browser's tests stand alone in theirs, because its
-driver keeps an event loop in the thread to the end.
+Each group is one pytest in a process of its own; the first group is shown while it runs, the
+others in full after it. Plain processes: some tests fork, and a scheduler that hands out tests
+through pipes came to a halt there. The browser's tests stand alone in theirs, because its driver
+keeps an event loop in the thread to the end.
 
 A browser's clock is not ours, and three groups leave it less than a core. So when all groups are
 through, up to `FEW` browser tests that failed are tried once more, alone. One that passes then does
@@ -19,36 +19,34 @@ import threading
 from pathlib import Path
 
 BUILD = Path(__file__).parents[1] / "build"
-COURSE = ("tests/course", "tests/notebooks")
+COURSE = ("tests/course", "tests/notebooks", "tests/repository")
 BROWSER = "tests/e2e"
-LEARNER = f"{BROWSER}/test_course.py"
-GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {  # the pytests of each, by their arguments
-    "rooms": ((*(f"--ignore={folder}" for folder in COURSE), f"--ignore={BROWSER}"),),
-    "browser": ((BROWSER, f"--ignore={LEARNER}"),),
-    "course": (COURSE, (LEARNER,)),
+GROUPS: dict[str, tuple[str, ...]] = {  # pytest's arguments for each
+    "rooms": (*(f"--ignore={folder}" for folder in COURSE), f"--ignore={BROWSER}"),
+    "browser": (BROWSER,),
+    "course": COURSE,
 }
 FEW = 3
 TESTS_FAILED = 1  # pytest's exit code; tests/conftest.py ends with another where one was skipped
 
 
-def run(name: str, failed: dict[tuple[str, ...], int], live: bool) -> None:
-    """Run a group's pytests, all of them; note the exit code of those that failed."""
-    for arguments in GROUPS[name]:
-        if live:
-            code = pytest(arguments, None)
-        else:
-            with report(name).open("a") as file:
-                code = pytest(arguments, file.fileno())
-        if code:
-            failed[arguments] = code
+def run(name: str, failed: dict[str, int], live: bool) -> None:
+    """Run a group; note its exit code if it failed."""
+    if live:
+        code = pytest(name, None)
+    else:
+        with report(name).open("w") as file:
+            code = pytest(name, file.fileno())
+    if code:
+        failed[name] = code
 
 
-def pytest(arguments: tuple[str, ...], out: int | None, *more: str) -> int:
-    """Run one pytest, with a cache of its own, and return its exit code."""
-    command = [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache(arguments)}"]
+def pytest(name: str, out: int | None, *more: str) -> int:
+    """Run a group's pytest, with a cache of its own, and return its exit code."""
+    command = [sys.executable, "-m", "pytest", "-o", f"cache_dir={cache(name)}"]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
-        [*command, *more, *arguments], env=environment, stdout=out, stderr=out, check=False
+        [*command, *more, *GROUPS[name]], env=environment, stdout=out, stderr=out, check=False
     ).returncode
 
 
@@ -57,27 +55,26 @@ def report(name: str) -> Path:
     return BUILD / f"tests, {name}.txt"
 
 
-def cache(arguments: tuple[str, ...]) -> Path:
-    """Return the folder where a pytest keeps the names of its tests that failed."""
-    pytests = [one for group in GROUPS.values() for one in group]
-    return BUILD / "pytest" / str(pytests.index(arguments))
+def cache(name: str) -> Path:
+    """Return the folder where a group's pytest keeps the names of its tests that failed."""
+    return BUILD / "pytest" / name
 
 
-def missed(arguments: tuple[str, ...]) -> list[str]:
-    """Return the names of a pytest's tests that failed when it ran last."""
-    file = cache(arguments) / "v" / "cache" / "lastfailed"
+def missed(name: str) -> list[str]:
+    """Return the names of a group's tests that failed when it ran last."""
+    file = cache(name) / "v" / "cache" / "lastfailed"
     return sorted(json.loads(file.read_text())) if file.exists() else []
 
 
-def tried_again(failed: dict[tuple[str, ...], int]) -> list[str]:
+def tried_again(failed: dict[str, int]) -> list[str]:
     """Try a few browser tests once more; take out of ``failed`` what passes, return its names."""
     late = []
-    for arguments, code in list(failed.items()):
-        names = missed(arguments) if any(word.startswith(BROWSER) for word in arguments) else []
+    for group, code in list(failed.items()):
+        names = missed(group) if any(word.startswith(BROWSER) for word in GROUPS[group]) else []
         if code == TESTS_FAILED and 0 < len(names) <= FEW:
             print(f"\n===== once more, alone: {', '.join(names)} =====", flush=True)
-            if pytest(arguments, None, "--last-failed", "--last-failed-no-failures=none") == 0:
-                del failed[arguments]
+            if pytest(group, None, "--last-failed", "--last-failed-no-failures=none") == 0:
+                del failed[group]
                 late += names
     return late
 
@@ -88,21 +85,19 @@ def main() -> int:
     for left_over in ("pytest", "matplotlib"):
         shutil.rmtree(BUILD / left_over, ignore_errors=True)
     first, *others = GROUPS
-    for name in others:
-        report(name).write_text("")
     print(f"{len(GROUPS)} groups side by side: {', '.join(GROUPS)}. The first one:", flush=True)
-    failed: dict[str, dict[tuple[str, ...], int]] = {name: {} for name in GROUPS}
-    threads = [threading.Thread(target=run, args=(n, failed[n], n == first)) for n in GROUPS]
+    failed: dict[str, int] = {}
+    threads = [threading.Thread(target=run, args=(n, failed, n == first)) for n in GROUPS]
     for thread in threads:
         thread.start()
     for name, thread in zip(GROUPS, threads, strict=True):
         thread.join()
-        if name != first:
+        if name in others:
             print(f"\n===== {name} =====\n{report(name).read_text()}", flush=True)
-    late = [name for group in GROUPS for name in tried_again(failed[group])]
+    late = tried_again(failed)
     if late:
         print(f"Passed only alone, so what they wait for is to be mended: {', '.join(late)}.")
-    broken = [name for name in GROUPS if failed[name]]
+    broken = [name for name in GROUPS if name in failed]
     print(f"Failed: {', '.join(broken)}." if broken else "All tests passed.")
     return 1 if broken else 0
 

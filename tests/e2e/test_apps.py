@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import pytest
+from playwright.sync_api import Browser
 
 from qlab.live import INSTRUMENTS
 from qlab.live.settings import Choice, Flag, Real, Whole
-from tests.e2e.conftest import Visit
+from tests.e2e.conftest import OPENED, Visit, visits
 from tests.e2e.harness import ROOT, App, Server, until
 
 SLIDERS = {
@@ -72,9 +74,34 @@ SETTINGS = """() => [...document.querySelectorAll(".qlab-panel .qlab-control")].
     ?? find(".noUi-handle")?.getAttribute("aria-valuenow");
 })"""
 
-each_app = pytest.mark.parametrize("name", INSTRUMENTS)
+each_app = pytest.mark.parametrize("name", INSTRUMENTS, indirect=True)
 # What the page does for every instrument alike, by the same code, is tried on three.
-three_apps = pytest.mark.parametrize("name", ["quantize", "prune", "distill"])
+three_apps = pytest.mark.parametrize("name", ["quantize", "prune", "distill"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def name(request: pytest.FixtureRequest) -> str:
+    """The app of a test; all tests of one app come before those of the next."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def opened(
+    request: pytest.FixtureRequest, browser: Browser, server: Server, name: str
+) -> Iterator[App]:
+    """An app's page, open for all tests that leave nothing behind which Reset does not take."""
+    for visit in visits(request, browser, server, 1280):
+        app = visit(name)
+        app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield app
+
+
+@pytest.fixture
+def app(request: pytest.FixtureRequest, opened: App) -> App:
+    """The page of an app at its start."""
+    request.node.stash[OPENED] = [opened]
+    opened.click("reset")
+    return opened
 
 
 def pictures(app: App) -> list[int]:
@@ -130,15 +157,13 @@ def assert_lives(app: App, name: str) -> None:
 
 
 @each_app
-def test_an_app_opens_clean_and_accessible(visit: Visit, name: str) -> None:
-    app = visit(name)
+def test_an_app_opens_clean_and_accessible(app: App, name: str) -> None:
     app.settle()
     assert app.page.title().startswith(INSTRUMENTS[name].TITLE)
     assert numbers(app)
     assert len(set(pictures(app))) == len(pictures(app)) > 2
-    assert all(
-        app.page.locator("img.qlab-figure:visible").evaluate_all("(a) => a.map((i) => i.alt)")
-    )
+    shown = app.page.locator("img.qlab-figure:visible")
+    until(lambda: all(shown.evaluate_all("(a) => a.map((i) => i.alt)")), what="words for pictures")
     assert message(app) == ""
     left = app.page.locator(".qlab-card:visible").evaluate_all("(a) => a.map((c) => c.offsetLeft)")
     assert len(set(left)) >= 2  # pictures side by side: no long label has widened the panel
@@ -149,9 +174,8 @@ def test_an_app_opens_clean_and_accessible(visit: Visit, name: str) -> None:
 @each_app
 @pytest.mark.timeout(600)
 def test_a_slider_dragged_to_its_ends_and_middle_moves_pictures_and_numbers(
-    visit: Visit, name: str
+    app: App, visit: Visit, name: str
 ) -> None:
-    app = visit(name)
     for trait in (t for t in SLIDERS[name] if (name, t) not in NEEDS):
         app.click("reset")
         drag_to_ends_and_middle(app, trait)
@@ -179,9 +203,9 @@ def drag_to_ends_and_middle(app: App, trait: str) -> None:
 
 @three_apps
 def test_arrow_keys_move_a_slider_one_step_and_its_end_keys_to_its_ends(
-    visit: Visit, name: str
+    app: App, name: str
 ) -> None:
-    app, trait = visit(name), FIRST[name]
+    trait = FIRST[name]
     app.settle()
     shown = app.control(trait).locator(".widget-readout")
     before, place = (numbers(app), pictures(app)), shown.inner_text()
@@ -203,8 +227,7 @@ def differs(app: App, before: tuple[dict[str, str], list[int]]) -> bool:
 
 
 @each_app
-def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -> None:
-    app = visit(name)
+def test_every_menu_and_box_moves_pictures_or_numbers(app: App, name: str) -> None:
     for trait, setting in INSTRUMENTS[name].STATE.settings().items():
         if not isinstance(setting, Choice | Flag) or (name, trait) in NEEDS:
             continue
@@ -226,9 +249,8 @@ def test_every_menu_and_box_moves_pictures_or_numbers(visit: Visit, name: str) -
 
 @each_app
 def test_presets_set_the_controls_and_teach_and_reset_brings_back_the_start(
-    visit: Visit, name: str
+    app: App, name: str
 ) -> None:
-    app = visit(name)
     app.settle()
     start = settings(app)
     lesson = app.page.locator(".qlab-lesson p")
@@ -271,9 +293,7 @@ def test_a_copied_link_opens_what_was_set_and_reloading_keeps_it(visit: Visit, n
 
 
 @each_app
-def test_copied_code_runs_and_prints_the_numbers_of_the_page(visit: Visit, name: str) -> None:
-    app = visit(name)
-    app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+def test_copied_code_runs_and_prints_the_numbers_of_the_page(app: App, name: str) -> None:
     app.drag(FIRST[name], 0.2)
     complete(app)
     app.click("copy-code")
@@ -293,8 +313,7 @@ def test_copied_code_runs_and_prints_the_numbers_of_the_page(visit: Visit, name:
 
 
 @three_apps
-def test_downloads_arrive_whole(visit: Visit, name: str) -> None:
-    app = visit(name)
+def test_downloads_arrive_whole(app: App, name: str) -> None:
     app.settle()
     files, shown = {}, numbers(app).keys()
     for kind in ("csv", "png", "svg"):
@@ -408,6 +427,7 @@ def test_a_hostile_link_leaves_the_defaults_and_says_one_sentence(visit: Visit, 
         assert settings(app) == start, kind
         assert_lives(app, name)
         app.is_clean()
+        app.close()
 
 
 # Keeps what the page sends to its kernel, and sends it once more with another value.
@@ -463,6 +483,7 @@ def test_a_forged_message_is_refused_in_a_sentence(visit: Visit, name: str) -> N
         until(lambda: numbers(app) != expected[1], what="the numbers follow")
         app.press(trait, "ArrowLeft")
         until(lambda: numbers(app) == expected[1], what="the numbers are back")
+        app.settle(rest=0.2)  # the page turned by itself: the kernel hears of it a little later
         assert settings(app) == expected[0]
     app.is_clean()
 

@@ -22,13 +22,13 @@ def taken(path: Path, arguments: tuple[str, ...]) -> bool:
 
 
 def test_every_file_is_in_exactly_one_pytest() -> None:
-    pytests = [arguments for group in side_by_side.GROUPS.values() for arguments in group]
+    pytests = side_by_side.GROUPS.values()
     times = {path: sum(taken(path, arguments) for arguments in pytests) for path in FILES}
     assert [path for path, n in times.items() if n != 1] == []
 
 
 def test_browser_tests_share_no_process_with_others() -> None:
-    for arguments in (arguments for group in side_by_side.GROUPS.values() for arguments in group):
+    for arguments in side_by_side.GROUPS.values():
         kinds = {path.parts[1] == "e2e" for path in FILES if taken(path, arguments)}
         assert len(kinds) == 1
 
@@ -47,7 +47,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
             file.write_text(
                 f"import pytest\n\ndef test_of_{name}():\n    {bodies.get(name, 'pass')}\n"
             )
-            groups[name] = ((str(file), "-v"),)
+            groups[name] = (str(file), "-v")
         monkeypatch.setattr(side_by_side, "GROUPS", groups)
         monkeypatch.setattr(side_by_side, "BUILD", tmp_path / "build")
         monkeypatch.setattr(side_by_side, "BROWSER", str(tmp_path / "browser"))
