@@ -93,7 +93,7 @@ endef
 # While pip works its stamp lies aside: an interrupted run leaves none, and no stamp means that
 # nothing in .venv can be trusted (half made, moved, its Python gone), so begin afresh.  When pip
 # itself gives up (no network), what was there before still works, and the stamp comes back.
-# Python compiles what is imported when it is; pip would compile all of everything, half of its time.
+# Python compiles what is imported when it is; pip would compile all that nobody ever imports, too.
 define install
 [ ! -f $(INSTALLED) ] || mv $(INSTALLED) $(INSTALLED).aside; \
 $(PY) -m pip install -q --no-compile -c constraints.txt setuptools \

@@ -100,6 +100,11 @@ class Alone:
             [control, bits, {"updated_view": {}} if by_hand else {}],
         )
 
+    def stop_the_clock(self) -> None:
+        """Let time pass only by ``page.clock.run_for``."""
+        self.page.clock.install()
+        self.page.clock.pause_at(self.page.evaluate("Date.now()") + 1000)
+
     @property
     def heard(self) -> list[float]:
         """The values that the kernel was told since it was asked last."""
@@ -284,8 +289,7 @@ def test_before_a_page_that_turns_by_itself_the_kernel_hears_of_the_hand_now_and
 ) -> None:
     for bits in (4, 5, 6, 7):
         alone.keep(bits)
-    alone.page.clock.install()
-    alone.page.clock.pause_at(alone.page.evaluate("Date.now()") + 1000)
+    alone.stop_the_clock()
     for bits in (4, 5, 6, 7, 6, 5, 4):  # every 20 ms
         alone.move(bits)
         assert alone.shown == f"a{bits} b{bits} m{bits} n{bits}"
@@ -301,7 +305,7 @@ def test_before_a_page_that_turns_by_itself_the_kernel_hears_of_the_hand_now_and
 
 def test_a_value_that_is_not_at_hand_is_told_at_once(alone: Alone) -> None:
     alone.keep(5)
-    alone.page.clock.install()
+    alone.stop_the_clock()
     alone.move(5)
     assert alone.heard == []
     alone.move(6)
@@ -335,7 +339,7 @@ def test_before_anything_else_the_kernel_hears_where_the_slider_is(
 ) -> None:
     alone.keep(5)
     alone.page.evaluate("void (model.send = (message) => sent.push(message.do))")
-    alone.page.clock.install()
+    alone.stop_the_clock()
     alone.move(5)
     happens = "document.querySelector('{}').dispatchEvent({})"
     held = "new KeyboardEvent('keydown', {bubbles: true})"
