@@ -392,6 +392,14 @@ class Instrument(ipw.VBox):
         self.page.said = self.readout.sentence(self.SPOKEN)
         self.settled = True
 
+    def fill(self, name: str) -> None:
+        """Send a picture as far as idle work has filled it; a page ahead of it leaves it."""
+        figure = self.figures[name]
+        if not self.page.here:  # the first view takes what the models hold
+            figure.show(self.result)
+        elif frame := figure.turn(self.result):
+            self._put_on_page({name: (figure.image.format, frame)}, {})
+
     def redraw(self, *names: str) -> Task:
         """Send pictures that idle work has filled, at the screen's density; all, or those named."""
         for name in names or self.figures:

@@ -250,7 +250,7 @@ class Integer(Instrument):
     def _sketch(self, s: IntegerState, near: list[int]) -> Task:
         for bits in near:
             yield from self.result_of(s.copy(accumulator_bits=bits))
-            self.figures["curve"].show(self.result)
+            self.fill("curve")
             yield
         yield from self.redraw("curve")
 

@@ -263,7 +263,7 @@ class Prune(Instrument):
         for base in sorted(both, key=lambda base: base != s.base):  # the one on screen first
             for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
                 yield from self.result_of(s.copy(sparsity=sparsity, base=base))
-                self.figures["curve"].show(self.result)
+                self.fill("curve")
                 yield
         yield from self.redraw("curve")
 

@@ -269,7 +269,7 @@ class Quantize(Making, Instrument):
             while not other.plain() and not self._job(other).ready(0.004):
                 yield
             yield from self.result_of(other)
-            self.figures["curve"].show(self.result)
+            self.fill("curve")
             yield
         yield from self.redraw("curve")
 
