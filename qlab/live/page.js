@@ -233,18 +233,17 @@ function stage(el, model) {
     over = { slider: name, since: [value], kernels };
     put(ready);
   };
-  const leave = [], unhurrieds = [];
+  const hands = [];
   for (const [name, id] of Object.entries(model.get("controls")))
     model.widget_manager.get_model(id).then((control) => {
       const trait = control.get("index") === undefined ? "value" : "index";
       const heard = (_, value, how) => moved(name, value, Boolean(how?.updated_view));
       control.on("change:" + trait, heard);
-      const one = unhurried(control, () => over?.slider === name && over.since.length === 1);
-      unhurrieds.push(one);
-      leave.push(() => (control.off("change:" + trait, heard), one.leave()));
+      const { tell, leave } = unhurried(control, () => over?.slider === name && over.since.length === 1);
+      hands.push({ tell, stop: () => (control.off("change:" + trait, heard), leave()) });
     });
-  const tell = () => unhurrieds.forEach((one) => one.tell());
-  return { keep, show, tell, stop: () => leave.forEach((call) => call()) };
+  const tell = () => hands.forEach((hand) => hand.tell());
+  return { keep, show, tell, stop: () => hands.forEach((hand) => hand.stop()) };
 }
 
 // Whatever a hand does but move the slider it holds, the kernel first hears where that slider is.

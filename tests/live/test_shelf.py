@@ -1,12 +1,15 @@
 """What the kernel hands over to a page is what the page would be shown, and nothing stale stays."""
 
 import asyncio
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from qlab.live import INSTRUMENTS, Choice, Whole, instrument, worker
+from qlab.live import page as live_page
 from qlab.live.figure import Figure
 from qlab.live.shelf import AROUND, VIEWS, Shelf, View
 from tests.live.driving import send
@@ -279,6 +282,12 @@ def test_before_a_hand_whose_page_turns_by_itself_more_is_handed_over(monkeypatc
 
     far, more = asyncio.run(drag())
     assert more[:3] == [far + 1, far + 2, far + 3]
+
+
+def test_a_hand_that_the_page_tells_of_seldom_does_not_seem_to_rest():
+    script = Path(live_page.__file__).with_name("page.js").read_text()
+    [seldom] = re.findall(r"SELDOM = (\d+)", script)
+    assert int(seldom) / 1000 < worker.REST
 
 
 def test_what_a_stand_in_gives_is_not_handed_over(watched):
