@@ -381,7 +381,7 @@ class Instrument(ipw.VBox):
     def _settled_task(self) -> Task:
         for figure in self.figures.values():
             if not figure.live:
-                figure.show(self.result)
+                self.fill(figure.name)
                 yield
             self.sharpen(figure)
             yield
@@ -393,7 +393,7 @@ class Instrument(ipw.VBox):
         self.settled = True
 
     def fill(self, name: str) -> None:
-        """Send a picture as far as idle work has filled it; a page ahead of it leaves it."""
+        """Send a picture that idle work draws or fills; a page ahead of the kernel leaves it."""
         figure = self.figures[name]
         if not self.page.here:  # the first view takes what the models hold
             figure.show(self.result)

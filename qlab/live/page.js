@@ -161,13 +161,14 @@ function unhurried(control, ahead) {
 // here: when the handle comes to one the page turns to it by itself, and the kernel's answer follows.
 //
 // `over` says that the page is ahead of the kernel: by which slider, which value it turned to and which
-// came since, and what the kernel showed last, which its next answer builds upon.
+// came since, and what the kernel showed last, at `kernelAt`, which its next answer builds upon.
 function stage(el, model) {
   let shelf = { turn: -1, slider: "", views: new Map(), open: false };
-  let over = null;
+  let over = null, kernelAt = "";
   const written = new WeakMap(); // by box: the numbers put there, as long as nobody else wrote
   const same = (a, b) => a === b || Math.abs(a - b) <= 1e-8 * Math.max(Math.abs(a), Math.abs(b));
   const place = (sent) => (typeof sent === "number" ? sent.toPrecision(8) : sent);
+  const at = (slider, sent) => slider + " " + place(sent);
   const root = () => el.closest(".qlab-instrument") ?? document;
   const figures = (name) => root().querySelectorAll("img.qlab-figure-" + name);
   const boxes = (name) => root().querySelectorAll(`.qlab-readout-${name} .widget-html-content`);
@@ -201,21 +202,28 @@ function stage(el, model) {
     numbers: Object.fromEntries(numbers.map((name) => [name, boxes(name)[0]?.innerHTML])),
   });
   const drop = (turn) => (shelf = { turn, slider: "", views: new Map(), open: true });
+  // A picture that something holds is loaded already: to turn to it takes no frame of its own.
+  const lay = (sent, news) => {
+    const sources = Object.values(news.pictures).filter(Boolean);
+    const held = sources.map((src) => Object.assign(new Image(), { src }));
+    shelf.views.set(place(sent), { ...news, held });
+  };
 
   const keep = (message, buffers) => {
     if (message.turn !== shelf.turn) drop(message.turn);
     shelf.slider = message.at[0];
-    shelf.views.set(place(message.at[1]), view(message, buffers));
+    lay(message.at[1], view(message, buffers));
   };
   const show = (message, buffers) => {
     if (message.turn !== shelf.turn) drop(message.turn);
     const [slider, sent] = message.at ?? [];
+    kernelAt = at(slider, sent);
     let news = view(message, buffers);
     if (message.known) news = onto(shelf.views.get(place(sent)) ?? { pictures: {}, numbers: {} }, news);
     if (over) over.kernels = news = onto(over.kernels, news);
     if (message.whole) {
       shelf.slider = slider;
-      shelf.views.set(place(sent), over ? news : onto(standing(...message.whole), news));
+      lay(sent, over ? news : onto(standing(...message.whole), news));
     }
     const here = !over || over.slider !== slider || over.since.some((one) => same(one, sent));
     if (!here) return; // the hand has moved on
@@ -231,7 +239,7 @@ function stage(el, model) {
     if (!ready) return;
     const kernels = over?.kernels ?? standing(Object.keys(ready.pictures), Object.keys(ready.numbers));
     over = { slider: name, since: [value], kernels };
-    put(ready);
+    put(at(name, value) === kernelAt ? onto(ready, kernels) : ready); // what it found meanwhile
   };
   const hands = [];
   for (const [name, id] of Object.entries(model.get("controls")))

@@ -231,7 +231,7 @@ class Prune(Instrument):
             yield self._ahead_task(s)  # what the page has at hand shows all of the curve, too
 
     def _count(self) -> Task:
-        self.figures["cost"].show(self.result)
+        self.fill("cost")
         yield
 
     def _measure(self, s: PruneState) -> Task:

@@ -230,7 +230,7 @@ class Quantize(Making, Instrument):
     def _first(self) -> Task:
         """Draw and describe the first time what is drawn at rest: all images may take a while."""
         if not self.page.alts:
-            self.figures["flips"].show(self.result)
+            self.fill("flips")
             yield
             self.page.describe({name: figure.alt for name, figure in self.figures.items()})
 

@@ -5,12 +5,14 @@ order in which they can.  Then a whole app whose kernel stands still while the h
 """
 
 import base64
+import io
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from qlab.live import page as live_page
@@ -167,6 +169,44 @@ def test_an_answer_to_a_value_before_builds_up_what_comes_after(alone: Alone) ->
     alone.move(8)
     alone.show(8, "b8", "m8")  # the kernel never heard of 7
     assert alone.shown == "a6 b8 m8 n6"
+
+
+def test_back_where_the_kernel_is_the_page_shows_what_it_found_meanwhile(alone: Alone) -> None:
+    alone.keep(4)
+    alone.keep(5)
+    alone.move(4)
+    alone.show(4, known=True)
+    alone.move(5)
+    alone.show(4, "a4+", "m4+")  # all images; the kernel has not heard of 5 yet
+    assert alone.shown == "a5 b5 m5 n5"
+    alone.move(4)  # nor will it: to the kernel nothing changes, and it says nothing
+    assert alone.shown == "a4+ b4 m4+ n4"
+    alone.move(5)
+    alone.show(5, known=True)
+    assert alone.shown == "a5 b5 m5 n5"
+
+
+def test_a_picture_at_hand_is_there_in_the_moment_in_which_the_page_turns(alone: Alone) -> None:
+    """Each load would cost a frame of its own, after the one that shows the numbers."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 2)).save(buffer, "PNG")
+    message = {"do": "keep", "pictures": [["a", "png"]], "numbers": {}, "at": ["bits", 5], "turn": 0}
+    alone.page.evaluate(
+        """async ([message, png]) => {
+          const bytes = Uint8Array.from(atob(png), (c) => c.charCodeAt(0));
+          model.tell("msg:custom", message, [new DataView(bytes.buffer)]);
+          await new Promise((done) => setTimeout(done, 500));
+        }""",
+        [message, base64.b64encode(buffer.getvalue()).decode()],
+    )
+    wide = alone.page.evaluate(
+        """() => {
+          controls.bits.set("value", 5, { updated_view: {} });
+          const picture = document.querySelector(".qlab-figure-a");
+          return picture.complete && picture.naturalWidth;
+        }"""
+    )
+    assert wide == 3
 
 
 ALL = [["a", "b"], ["main", "below"]]
