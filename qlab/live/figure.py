@@ -12,7 +12,7 @@ import html
 import io
 import zlib
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import ipywidgets as ipw
@@ -190,8 +190,9 @@ class Figure:
     def begin(self, result: Any) -> None:
         """Draw the frame of this result if it is new, and encode it beside what comes next."""
         key = (self._key(result), 1.0)
-        if key not in self._frames:
-            self._coming = {key: _ENCODERS.submit(self._encode, self._pixels(result, 1.0))}
+        if key not in self._frames and key not in self._coming:
+            pixels = self._pixels(result, 1.0)
+            self._coming[key] = _ENCODERS.submit(self._encode, pixels)
 
     def show(self, result: Any, density: float | int = 1.0) -> None:
         """Send the frame of this result to the page, drawing it only if it is new."""
@@ -244,19 +245,23 @@ class Figure:
     def frame(self, result: Any, density: float | int = 1.0) -> bytes:
         """Return the encoded picture of this result, from the kept ones if possible."""
         key = (self._key(result), density)
+        if key in self._coming:
+            self._land()
         if key not in self._frames:
-            coming = self._coming.pop(key, None)
-            self._frames[key] = (
-                coming.result() if coming else self._encode(self._pixels(result, density))
-            )
+            self._frames[key] = self._encode(self._pixels(result, density))
         return self._frames[key]
+
+    def _land(self) -> None:
+        while self._coming:
+            key, coming = self._coming.popitem()
+            self._frames[key] = coming.result()
 
     def pixels(self, result: Any = None) -> np.ndarray:
         """Draw this result (or the shown one) and return its (height, width, 4) pixels."""
         return self._pixels(self.result if result is None else result, 1.0).copy()
 
     def _pixels(self, result: Any, density: float | int) -> np.ndarray:
-        wait(self._coming.values())  # an encoder may still read the buffer that is drawn on
+        self._land()  # an encoder may still read the buffer that is drawn on
         scene = self._scene(result)
         if scene != self._staged:
             self._stage(result)  # limits first: they place the moving artists

@@ -13,7 +13,9 @@ import csv
 import html
 import io
 import logging
+import math
 import re
+import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -35,8 +37,8 @@ from qlab.live.worker import Task, Worker, finish
 log = logging.getLogger("qlab.live")
 
 LOADING = 4.0  # seconds that idle work leaves to a page that loads, unless it says hello sooner
-FIRST = 8  # values of a slider that are prepared before all else when a hand rests
-NEAR = 24  # and when it comes to a slider
+FIRST = 8  # values of a slider that are prepared before all else when a hand rests on it
+NEAR, SOON = 48, 1.0  # and when it comes to it: at most so many, for at most so many seconds
 ABSOLUTE = re.compile(r"(?<![\w.~])(?:[A-Za-z]:)?(?:[\\/]+[\w.+\-]+)+[\\/]+")  # folders
 RESULTS = 512  # kept by state; a result holds what is drawn, not the arrays behind it
 
@@ -211,7 +213,8 @@ class Instrument(ipw.VBox):
         onward = (
             self._onward.task(s, before, turned) if before is not None and self.page.here else None
         )
-        self.worker.plan(self._tasks(s, FIRST if self.page.here else 0), onward)
+        first = FIRST if self.page.here and self.in_hand == self.slider else 0
+        self.worker.plan(self._tasks(s, first), onward)
 
     def _stand(self) -> None:
         """Load what is shown; where that fails, controls stand alone and a change tries again."""
@@ -359,10 +362,19 @@ class Instrument(ipw.VBox):
 
     # -- idle work ---------------------------------------------------------------------
 
-    def _tasks(self, s: Any, first: int) -> Iterator[Task]:
+    def _tasks(self, s: Any, first: int, seconds: float = math.inf) -> Iterator[Task]:
         """Have the slider's nearest values ready for a hand that goes on, then all else."""
-        yield self._lacking(s, first)
+        if first:
+            yield self.beside(s)
+        yield self._lacking(s, first, seconds)
         yield from self.plan(s)
+
+    def beside(self, s: Any) -> Task:
+        """Compute what pictures of all the slider's values show of others: a curve, if it is quick.
+
+        Drawn without it they would differ by more than the hand moved, and be drawn again.
+        """
+        yield from ()
 
     def plan(self, s: Any) -> Iterator[Task]:
         """Order the idle work of a state, most urgent first."""
@@ -414,17 +426,21 @@ class Instrument(ipw.VBox):
     def _ahead_task(self, s: Any) -> Task:
         """Compute and draw the other values of the control in hand, nearest first.
 
-        After a menu those of the slider that was in hand before: the hand goes back to it.
+        After a menu those of the slider that was in hand before: the hand goes back to it. What the
+        page lacks comes before what it has and could have better.
         """
+        yield from self._lacking(s, AROUND)
         for name in dict.fromkeys((self.in_hand, self.slider)):
             yield from self._ready(s, name, self.ahead(s, name))
 
-    def _lacking(self, s: Any, most: int) -> Task:
+    def _lacking(self, s: Any, most: int, seconds: float = math.inf) -> Task:
         """Have those of the slider's nearest values ready that the page lacks."""
-        near = self.ahead(s, self.slider)[:most]
+        near, end = self.ahead(s, self.slider)[:most], time.perf_counter() + seconds
         views = self.shelf.views
         lacking = [v for v in near if s.copy(**{self.slider: v}).key() not in views]
-        yield from self._ready(s, self.slider, lacking)
+        for i in range(0, len(lacking), FIRST):
+            if time.perf_counter() < end:
+                yield from self._ready(s, self.slider, lacking[i : i + FIRST])
 
     def _ready(self, s: Any, name: str, values: list[Any]) -> Task:
         """Have these values of a control ready, in portions that grow.
@@ -436,10 +452,15 @@ class Instrument(ipw.VBox):
             some = {value: s.copy(**{name: value}) for value in values[start : start + size]}
             for there in some.values():
                 yield from self.result_of(there)
+            drawn: list[Any] = []
             for value, there in some.items():
                 yield from self.prepare(there)
                 if name == self.slider and start < AROUND:
-                    yield from self.hand_over(s, value)
+                    for before in drawn:  # its pictures were encoded meanwhile
+                        yield from self.hand_over(s, before)
+                    drawn = [value]
+            for last in drawn:
+                yield from self.hand_over(s, last)
             start, size = start + size, 2 * size
 
     def hand_over(self, s: Any, value: Any) -> Task:
@@ -460,12 +481,10 @@ class Instrument(ipw.VBox):
     def prepare(self, s: Any) -> Task:
         """Compute and draw a state, without showing it."""
         result = yield from self.result_of(s)
-        live = [figure for figure in self.figures.values() if figure.live]
-        for figure in live:
-            figure.begin(result)
-            yield
-        for figure in live:
-            figure.frame(result)
+        for figure in self.figures.values():
+            if figure.live:
+                figure.begin(result)
+                yield
 
     def ahead(self, s: Any, name: str) -> list[Any]:
         """List the values of a control that are worth having ready."""
@@ -525,13 +544,16 @@ class Instrument(ipw.VBox):
             self.figures[name].pick(x, y)
 
     def _near(self, name: str) -> None:
-        """Have the values of a slider ready that the hand comes to, the nearest before all else."""
+        """Have the values of a slider ready that the hand comes to, the nearest before all else.
+
+        No name means the slider moved last: a menu was set, and the hand is on its way.
+        """
         with self.worker.lock:
-            if name == self.in_hand:
+            name = name or self.slider
+            if not name or name == self.in_hand:
                 return
             self.in_hand = self.slider = name
-            s = self.state.copy()
-            self.worker.plan(self._tasks(s, NEAR))
+            self.worker.plan(self._tasks(self.state.copy(), NEAR, SOON))
 
     def _on_hello(self) -> None:
         """Begin with a page, which has nothing at hand yet; JupyterLab may open a second one."""

@@ -119,9 +119,10 @@ function pickOn(root, model) {
 }
 
 // Tell which slider a pointer or the keyboard's focus comes to: the kernel has its values ready when
-// the hand is there. What a drag passes over is nothing that the hand comes to.
+// the hand is there. What a drag passes over is nothing that the hand comes to. A pointer that moves
+// among the controls once a menu is set is on its way back to the slider, which the kernel knows.
 function nearing(root, model) {
-  let last = null;
+  let last = null, set = false;
   const near = (event) => {
     const control = event.target.closest?.(".qlab-control");
     const slider = control?.querySelector(".noUi-target") ? control : null;
@@ -130,9 +131,15 @@ function nearing(root, model) {
     const name = [...(slider?.classList ?? [])].find((word) => model.get("sliders").includes(word.slice(5)));
     if (name) model.send({ do: "near", name: name.slice(5) });
   };
-  const kinds = ["pointerover", "focusin"];
-  for (const kind of kinds) root.addEventListener(kind, near);
-  return () => kinds.forEach((kind) => root.removeEventListener(kind, near));
+  const change = (event) => (set = Boolean(event.target.closest?.("select")));
+  const move = (event) => {
+    if (!set || !event.target.closest?.(".qlab-panel")) return;
+    set = false;
+    model.send({ do: "near", name: "" });
+  };
+  const ways = { pointerover: near, focusin: near, change, pointermove: move };
+  for (const [kind, way] of Object.entries(ways)) root.addEventListener(kind, way);
+  return () => Object.entries(ways).forEach(([kind, way]) => root.removeEventListener(kind, way));
 }
 
 // While the page turns by itself the kernel need not hear of every value: what it does about one takes
@@ -155,6 +162,29 @@ function unhurried(control, ahead) {
     timer = setTimeout(tell, Math.min(RESTED, since + SELDOM - performance.now()));
   };
   return { tell, leave: () => (tell(), (control.save_changes = save)) };
+}
+
+// Write HTML over HTML of the same build: only words that differ are laid out and painted anew.
+const blank = document.createElement("template");
+function write(box, html) {
+  blank.innerHTML = html;
+  if (!alter(box, blank.content)) box.replaceChildren(...blank.content.childNodes);
+}
+function alter(old, fresh) {
+  if (old.childNodes.length !== fresh.childNodes.length) return false;
+  for (const [i, now] of [...fresh.childNodes].entries()) {
+    const was = old.childNodes[i];
+    if (was.nodeName !== now.nodeName) return false;
+    if (now.nodeType === Node.TEXT_NODE) {
+      if (was.data !== now.data) was.data = now.data;
+      continue;
+    }
+    for (const name of new Set([...was.getAttributeNames(), ...now.getAttributeNames()]))
+      if (now.getAttribute(name) === null) was.removeAttribute(name);
+      else if (was.getAttribute(name) !== now.getAttribute(name)) was.setAttribute(name, now.getAttribute(name));
+    if (!alter(was, now)) return false;
+  }
+  return true;
 }
 
 // Pictures and numbers on the page. What the kernel hands over of a slider's other values lies ready
@@ -192,7 +222,7 @@ function stage(el, model) {
       for (const box of boxes(name)) {
         const { words, first } = written.get(box) ?? {};
         if (words === html && first === box.firstChild) continue;
-        box.innerHTML = html;
+        write(box, html);
         written.set(box, { words: html, first: box.firstChild });
       }
   };

@@ -48,7 +48,8 @@ class Page(anywidget.AnyWidget):
     sliders
         Names of the controls that ``on_near`` wants to hear of.
     on_near
-        Called with the name of a slider that the pointer or the focus comes to.
+        Called with the name of a slider that the pointer or the focus comes to; with "" when a
+        pointer moves among the controls after a menu was set.
     on_error
         Called with an exception that one of those functions raised.
     """
@@ -167,7 +168,7 @@ class Page(anywidget.AnyWidget):
                 self._on_open(message["text"])
             elif do == "hello":
                 self._greet(message)
-            elif do == "near" and name in self.sliders:
+            elif do == "near" and name in ("", *self.sliders):
                 self._on_near(name)
             elif do == "pick" and name in list(self.picks) and _is_place(message):
                 self._pick(name, message["x"], message["y"])

@@ -213,6 +213,11 @@ class Prune(Instrument):
 
     # -- idle work -------------------------------------------------------------------
 
+    def beside(self, s: PruneState) -> Task:
+        """Compute the curve's points, but for networks that take long."""
+        for there in self._sketched(s) if sweepable(self._net(s)) else ():
+            yield from self.result_of(there)
+
     def plan(self, s: PruneState) -> Iterator[Task]:
         """Count and measure here; sketch the curve; prepare the slider; time; measure the curve."""
         yield self._link_task()
@@ -259,13 +264,20 @@ class Prune(Instrument):
             self.clock.show(self.times(self.result))  # no picture shows it
 
     def _sketch(self, s: PruneState) -> Task:
-        both = ["trained", "tuned"] if self.state.tuned == s.network else [s.base]
-        for base in sorted(both, key=lambda base: base != s.base):  # the one on screen first
-            for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity)):
-                yield from self.result_of(s.copy(sparsity=sparsity, base=base))
-                self.fill("curve")
-                yield
+        for there in self._sketched(s):
+            yield from self.result_of(there)
+            self.fill("curve")
+            yield
         yield from self.redraw("curve")
+
+    def _sketched(self, s: PruneState) -> list[PruneState]:
+        """List the curve's states, those of the base on screen first, the nearest first."""
+        both = ["trained", "tuned"] if self.state.tuned == s.network else [s.base]
+        return [
+            s.copy(sparsity=sparsity, base=base)
+            for base in sorted(both, key=lambda base: base != s.base)
+            for sparsity in sorted(CURVE, key=lambda x: abs(x - s.sparsity))
+        ]
 
     def _points(self, r: PruneResult, base: str) -> list[PruneResult]:
         """List the known results of this family, at the curve's places and at the hand's."""

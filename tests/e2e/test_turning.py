@@ -190,7 +190,13 @@ def test_a_picture_at_hand_is_there_in_the_moment_in_which_the_page_turns(alone:
     """Each load would cost a frame of its own, after the one that shows the numbers."""
     buffer = io.BytesIO()
     Image.new("RGB", (3, 2)).save(buffer, "PNG")
-    message = {"do": "keep", "pictures": [["a", "png"]], "numbers": {}, "at": ["bits", 5], "turn": 0}
+    message = {
+        "do": "keep",
+        "pictures": [["a", "png"]],
+        "numbers": {},
+        "at": ["bits", 5],
+        "turn": 0,
+    }
     alone.page.evaluate(
         """async ([message, png]) => {
           const bytes = Uint8Array.from(atob(png), (c) => c.charCodeAt(0));
@@ -290,6 +296,44 @@ def test_an_emptied_shelf_is_empty_here_too(alone: Alone) -> None:
     alone.move(7)
     alone.move(5)
     assert alone.shown == "a7 b7 m7 n7"
+
+
+WORDS = (
+    '<p class="x">98.3<b title="measured" data-value="98.3">%</b></p>',
+    '<p class="x">97.1<b title="estimated" data-value="97.1">%</b></p>',
+    '<p>97.1<b data-value="97.1" hidden="">%</b></p>',
+    '<p>97.1<i>%</i></p>',
+    '<p>97.1<i>%</i></p><p>2</p>',
+    '97.1<p>2</p>',
+    '',
+)  # fmt: skip
+
+
+def test_numbers_are_what_the_kernel_wrote_and_parts_that_stay_are_not_made_anew(
+    alone: Alone,
+) -> None:
+    box = "document.querySelector('.qlab-readout-main div')"
+
+    def written(html: str) -> bool:
+        return alone.page.evaluate(
+            """(html) => {
+              const message = { do: "show", pictures: [], numbers: { main: html }, turn: 0 };
+              model.tell("msg:custom", message, []);
+              const now = document.querySelector(".qlab-readout-main div");
+              const due = document.createElement("div");
+              due.innerHTML = html;
+              due.className = now.className;
+              return now.isEqualNode(due);
+            }""",
+            html,
+        )
+
+    for html in (*WORDS, *WORDS[::-1]):
+        assert written(html), html
+    assert written(WORDS[0])
+    alone.page.evaluate(f"window.part = {box}.querySelector('b')")
+    assert written(WORDS[1])
+    assert alone.page.evaluate(f"part === {box}.querySelector('b')")
 
 
 def test_numbers_that_somebody_else_wrote_are_written_over(alone: Alone) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qlab.live import worker
+from qlab.live import instrument, worker
 from tests.live.driving import (
     assert_control_moves_everything,
     assert_refuses_everything_hostile,
@@ -85,12 +85,18 @@ def test_after_a_menu_the_slider_that_was_in_hand_is_computed_ahead(toy):
     send(toy, "power", 3)
     send(toy, "shape", "odd")
     toy.settle()
-    computed, frames = toy.computed, len(toy.figures["power"]._frames)
+    computed, drawn = toy.computed, drawings(toy)
     for power in (1, 2, 4, 5):
         send(toy, "power", power)
     send(toy, "shape", "even")
     assert toy.computed == computed + 1  # at 5; the menu was prepared at 3
-    assert len(toy.figures["power"]._frames) == frames + 1
+    assert drawings(toy) == drawn + 1
+
+
+def drawings(toy):
+    """Count the pictures that are there, or on their way."""
+    figure = toy.figures["power"]
+    return len(figure._frames) + len(figure._coming)
 
 
 def test_the_slider_that_a_hand_comes_to_is_prepared_before_all_else(toy):
@@ -102,10 +108,34 @@ def test_the_slider_that_a_hand_comes_to_is_prepared_before_all_else(toy):
     assert not (settled or toy.settled)  # what else the plan holds comes later
     toy.settle()
     assert toy.settled
-    computed, frames = toy.computed, len(toy.figures["power"]._frames)
+    computed, drawn = toy.computed, drawings(toy)
     for power in (1, 3, 4, 5, 2):
         send(toy, "power", power)
-    assert toy.computed == computed and len(toy.figures["power"]._frames) == frames
+    assert toy.computed == computed and drawings(toy) == drawn
+
+
+def test_a_hand_that_set_a_menu_goes_back_to_the_slider_it_had(toy):
+    toy.page._handle_custom_msg({"do": "near", "name": ""}, [])
+    assert toy.in_hand == ""  # there was none
+    send(toy, "power", 3)
+    toy.settle()
+    send(toy, "shape", "odd")
+    toy.page._handle_custom_msg({"do": "near", "name": ""}, [])
+    assert toy.in_hand == "power"
+    computed = toy.computed
+    while toy.computed < computed + 4:
+        toy.worker._step()
+    assert not toy.settled  # all values of the slider, then the numbers
+
+
+def test_what_a_slow_network_has_ready_for_a_hand_ends_after_a_second(toy, monkeypatch):
+    monkeypatch.setattr(instrument, "SOON", 0.0)
+    send(toy, "shape", "odd")
+    computed = toy.computed
+    toy.page._handle_custom_msg({"do": "near", "name": "power"}, [])
+    while not toy.settled:
+        toy.worker._step()
+    assert toy.computed == computed  # the numbers of what is shown came first
 
 
 @pytest.mark.parametrize("name", ["shape", "flip", "nothing", None, ["power"], "in_hand"])

@@ -11,7 +11,9 @@ import pytest
 from qlab.live import INSTRUMENTS, Choice, Whole, instrument, worker
 from qlab.live import page as live_page
 from qlab.live.figure import Figure
+from qlab.live.prune import CURVE
 from qlab.live.shelf import AROUND, VIEWS, Shelf, View
+from qlab.live.worker import finish
 from tests.live.driving import send
 from tests.live.toy import Toy, ToyState
 
@@ -263,6 +265,33 @@ def test_of_many_values_the_nearest_are_handed_over():
     handed = [m["at"][1] for m, _ in watched.came("keep")]
     assert len(handed) == AROUND and max(abs(power - 100) for power in handed) <= AROUND // 2
     assert len(watched.toy.shelf.views) <= VIEWS
+
+
+def test_what_the_page_lacks_is_handed_over_before_what_it_could_have_better(watched):
+    toy = watched.toy
+    watched.tell(do="near", name="power")
+    toy.settle()
+    watched.came("keep")
+    far = toy.state.copy(power=5)  # no other value is further away
+    del toy.shelf.views[far.key()]
+    figure = toy.figures["power"]
+    key = figure._key
+    figure._key = lambda r: (key(r), "better")
+    finish(toy._ahead_task(toy.state.copy()))
+    assert [m["at"][1] for m, _ in watched.came("keep")] == [5, 2, 1, 3, 4]
+
+
+@pytest.mark.parametrize(("network", "quick"), [("lenet_300_100", True), ("lenet_5", False)])
+def test_pictures_at_hand_show_the_whole_curve_if_it_is_quick(network, quick):
+    watched = Watched(INSTRUMENTS["prune"], settle=False, network=network)
+    toy = watched.toy
+    toy.results.clear()
+    watched.came("keep")
+    watched.tell(do="near", name="sparsity")
+    while not (came := watched.came("keep")):
+        toy.worker._step()
+    known = {s.sparsity for s in toy._sketched(toy.state) if s.key() in toy.results}
+    assert (known == set(CURVE)) is quick and came
 
 
 def test_before_a_hand_whose_page_turns_by_itself_more_is_handed_over(monkeypatch):
