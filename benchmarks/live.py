@@ -22,6 +22,7 @@ inline plot of the same histogram with the same accuracy. Beside it stands a pag
 computes nothing and sends one ready picture through `ipywidgets.Image`: what the way alone takes.
 """
 
+import math
 import os
 import shutil
 import statistics
@@ -184,13 +185,17 @@ class Slider:
             time.sleep(max(0.0, due - time.perf_counter()))
 
     def drag(self, seconds: float) -> dict[str, float]:
-        """Drag to and fro within 25 values of here, 60 moves a second; then let go."""
+        """Drag to and fro within 25 values of here, 60 moves a second; then let go.
+
+        A mouse tells whole pixels: each move is two at least, so that it comes to another value.
+        """
         self.app.control(self.trait).scroll_into_view_if_needed()
         base = self.app.control(self.trait).locator(".noUi-base").first.bounding_box()
         assert base
         here = round(self.place() * self.steps)
         low, high = max(0, here - 25), min(self.steps, here + 25)
-        path = to_and_fro(low, high, here)
+        stride = max(1, math.ceil(2 * self.steps / base["width"]))
+        path = to_and_fro(low, high, here, stride)
         x = [base["x"] + base["width"] * at / self.steps for at in path]
         mouse, y = self.page.mouse, base["y"] + base["height"] / 2
         mouse.move(x[0], y)
@@ -204,15 +209,22 @@ class Slider:
         return self.page.evaluate("eye.dragged()")
 
 
-def to_and_fro(low: int, high: int, here: int) -> list[int]:
+def to_and_fro(low: int, high: int, here: int, stride: int = 1) -> list[int]:
     """List the places from here up, down, and back.
 
     Examples
     --------
     >>> to_and_fro(0, 3, 2)
     [2, 3, 2, 1, 0, 1]
+    >>> to_and_fro(0, 5, 2, stride=2)
+    [2, 4, 2, 0]
     """
-    return [*range(here, high), *range(high, low, -1), *range(low, here)]
+    low, high = here - (here - low) // stride * stride, here + (high - here) // stride * stride
+    return [
+        *range(here, high, stride),
+        *range(high, low, -stride),
+        *range(low, here, stride),
+    ]
 
 
 def keys_row(what: str, kind: str, answers: list[dict[str, Any]], peer: float) -> Row:

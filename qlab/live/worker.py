@@ -92,7 +92,7 @@ class Worker:
     def plan(self, tasks: Iterable[Task], at_once: Task | None = None) -> None:
         """Drop what was planned and take these tasks, most urgent first; made when due.
 
-        ``at_once`` comes before them, in slices too, even while the hand moves.
+        ``at_once`` comes before them, a step at a time, even while the hand moves.
         """
         with self.lock:
             dropped = self._task, self._at_once if self._at_once is not at_once else None
@@ -161,7 +161,9 @@ class Worker:
 
     def _slice(self) -> None:
         self._timer = None
-        if self._wait() <= GAP:  # the hand rests, or this does not wait for it
+        if self._at_once is not None:
+            self._step()
+        elif self._wait() <= GAP:  # the hand rests
             start = time.perf_counter()
             while not self.idle and time.perf_counter() - start < SLICE / 2 and self._wait() <= GAP:
                 self._step()  # another step only in the first half, so that both fit
