@@ -251,14 +251,15 @@ function stage(el, model) {
     let news = view(message, buffers);
     if (message.known) news = onto(shelf.views.get(place(sent)) ?? { pictures: {}, numbers: {} }, news);
     if (over) over.kernels = news = onto(over.kernels, news);
-    if (message.whole) {
-      shelf.slider = slider;
-      lay(sent, over ? news : onto(standing(...message.whole), news));
-    }
+    const whole = message.whole && (over ? news : onto(standing(...message.whole), news));
     const here = !over || over.slider !== slider || over.since.some((one) => same(one, sent));
-    if (!here) return; // the hand has moved on
-    put(news);
-    over = null;
+    if (here) {
+      put(news);
+      over = null;
+    } // else the hand has moved on
+    if (!whole) return;
+    shelf.slider = slider;
+    lay(sent, whole); // after the picture that the hand waits for
   };
 
   // A control's value changed: by a hand on this page, or because the kernel said so.
