@@ -51,14 +51,15 @@
   // Numbers are shown as well once the frame that paints their change has been handed over.
   let telling = false;
   new MutationObserver((changes) => {
-    if (telling || !changes.some(({ target }) => target.closest?.('[class*="qlab-readout-"]'))) return;
+    const within = ({ target }) => (target.closest ? target : target.parentElement)?.closest('[class*="qlab-readout-"]');
+    if (telling || !changes.some(within)) return;
     telling = true;
     const { start } = eye;
     afterFrame(() => {
       telling = false;
       if (start === eye.start) eye.told.push(performance.now());
     });
-  }).observe(document, { subtree: true, childList: true });
+  }).observe(document, { subtree: true, childList: true, characterData: true });
 
   const canvas = document.createElement("canvas");
   const pen = canvas.getContext("2d", { willReadFrequently: true });

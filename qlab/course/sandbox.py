@@ -97,12 +97,16 @@ class Sandbox:
             One a case. After an end, a crash or the end of the time the rest is "not run".
         """
         cases, outcomes = list(cases), list[Outcome]()
+        used = self._process is not None
         try:
             self._start()
             end = time.monotonic() + seconds
             for case in cases:
                 outcomes.append(self._call(name, case, end))
         except _GoneError as error:
+            if used and not outcomes and str(error) == "crashed":  # by the function before, later
+                self.close()
+                return self.run(name, cases, seconds)
             outcomes.append(self._gone(str(error), seconds))
         return outcomes + [Outcome(state="not run")] * (len(cases) - len(outcomes))
 

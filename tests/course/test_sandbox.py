@@ -62,6 +62,24 @@ def test_after_an_end_the_same_sandbox_answers_again() -> None:
         assert [one.value for one in box.run("g", [(5,)])] == [5]
 
 
+LATER = """
+import os, threading
+def f(x):
+    threading.Timer(0.2, os._exit, [3]).start()
+    return x
+def g(x): return x + 1
+def h(x): os._exit(3)
+"""
+
+
+def test_an_end_that_comes_after_the_answer_costs_the_next_function_nothing() -> None:
+    with Sandbox([LATER]) as box:
+        assert box.run("f", [(1,)])[0].value == 1
+        time.sleep(1)
+        assert [found.value for found in box.run("g", [(1,), (2,)])] == [2, 3]
+        assert box.run("h", [(1,)])[0].state == "ended"  # its own, though it was tried twice
+
+
 def test_what_the_notebook_does_not_define_is_not_started() -> None:
     task = exercise("affine.quantize")
     for cells in ([], ["def quantize(x:"], ["quantize = 1 / 0"]):

@@ -33,7 +33,7 @@ def test_an_estimate_is_called_one_and_then_replaced_by_all_images(visit: Visit)
       new MutationObserver(() => {
         const shown = document.querySelector('output[data-name="accuracy"]').dataset;
         sources.push([shown.source, Number(shown.n)]);
-      }).observe(document.querySelector(".qlab-readout"), { subtree: true, childList: true });
+      }).observe(document.querySelector(".qlab-readout"), { subtree: true, attributes: true });
     }""")
     app.choose("rounding", "Down (floor)")
     until(lambda: app.page.evaluate("window.sources.length") > 0)
