@@ -193,7 +193,7 @@ function alter(old, fresh) {
 // `over` says that the page is ahead of the kernel: by which slider, which value it turned to and which
 // came since, and what the kernel showed last, at `kernelAt`, which its next answer builds upon.
 function stage(el, model) {
-  let shelf = { turn: -1, slider: "", views: new Map(), open: false };
+  let shelf = { turn: -1, slider: "", views: new Map(), moved: new Set() };
   let over = null, kernelAt = "";
   const written = new WeakMap(); // by box: the numbers put there, as long as nobody else wrote
   const same = (a, b) => a === b || Math.abs(a - b) <= 1e-8 * Math.max(Math.abs(a), Math.abs(b));
@@ -231,7 +231,7 @@ function stage(el, model) {
     pictures: Object.fromEntries(pictures.map((name) => [name, figures(name)[0]?.src])),
     numbers: Object.fromEntries(numbers.map((name) => [name, boxes(name)[0]?.innerHTML])),
   });
-  const drop = (turn) => (shelf = { turn, slider: "", views: new Map(), open: true });
+  const drop = (turn) => (shelf = { turn, slider: "", views: new Map(), moved: new Set() });
   // A picture that something holds is loaded already: to turn to it takes no frame of its own.
   const lay = (sent, news) => {
     const sources = Object.values(news.pictures).filter(Boolean);
@@ -264,9 +264,10 @@ function stage(el, model) {
 
   // A control's value changed: by a hand on this page, or because the kernel said so.
   const moved = (name, value, byHand) => {
-    if (name !== shelf.slider) shelf.open = false; // until the kernel has heard of it: another turn
+    shelf.moved.add(name);
+    const open = [...shelf.moved].every((one) => one === shelf.slider); // else until another turn
     if (over?.slider === name) over.since.push(value);
-    const ready = byHand && shelf.open && shelf.views.get(place(value));
+    const ready = byHand && open && shelf.views.get(place(value));
     if (!ready) return;
     const kernels = over?.kernels ?? standing(Object.keys(ready.pictures), Object.keys(ready.numbers));
     over = { slider: name, since: [value], kernels };

@@ -261,6 +261,16 @@ def test_before_any_slider_moved_the_kernel_shows_what_it_has(alone: Alone) -> N
     assert alone.shown == "a1 b0 m1 n0"
 
 
+def test_a_slider_moved_while_its_first_view_is_on_its_way_turns_by_itself(alone: Alone) -> None:
+    alone.show(4, "a4 b4", "m4 n4", turn=1)
+    alone.move(5)
+    alone.keep(5, turn=1)  # the kernel had begun to hand over: to it nothing else has moved
+    alone.keep(6, turn=1)
+    alone.show(5, known=True, turn=1)
+    alone.move(6)
+    assert alone.shown == "a6 b6 m6 n6"
+
+
 def test_a_slider_moved_before_anything_is_at_hand_turns_by_itself_later(alone: Alone) -> None:
     alone.show(4, "a4 b4", "m4 n4")
     alone.move(5)
