@@ -7,7 +7,8 @@ picture had to change. The kinds of row:
     seen    the state was shown before: its result and its frames are kept, in the page as well
     new     nobody asked for it before: the menus were just set to a combination not met before, and
             the keys follow so quickly that no idle work comes between, only what the kernel
-            begins of the next value in the key's direction while the page still paints
+            begins while the page still paints: the slider's places beside that which the menu
+            met, then the next value in the key's direction
     hand    (drags) the menus were just set to a combination not met before; then the mouse goes
             from there to the slider, as long as a hand takes for it: 1.1 s, the time to point of
             the keystroke-level model (Card, Moran and Newell, 1980)
@@ -184,8 +185,8 @@ class Slider:
             self.page.mouse.move(float(x), float(y))
             time.sleep(max(0.0, due - time.perf_counter()))
 
-    def drag(self, seconds: float) -> dict[str, float]:
-        """Drag to and fro within 25 values of here, 60 moves a second; then let go.
+    def path(self) -> tuple[list[float], float]:
+        """List the places of the mouse, in pixels, of a drag within 25 values of here, and back.
 
         A mouse tells whole pixels: each move is two at least, so that it comes to another value.
         """
@@ -195,9 +196,26 @@ class Slider:
         here = round(self.place() * self.steps)
         low, high = max(0, here - 25), min(self.steps, here + 25)
         stride = max(1, math.ceil(2 * self.steps / base["width"]))
-        path = to_and_fro(low, high, here, stride)
-        x = [base["x"] + base["width"] * at / self.steps for at in path]
-        mouse, y = self.page.mouse, base["y"] + base["height"] / 2
+        places = to_and_fro(low, high, here, stride)
+        x = [base["x"] + base["width"] * at / self.steps for at in places]
+        return x, base["y"] + base["height"] / 2
+
+    def tour(self) -> None:
+        """Drag so slowly that all values of a drag are shown: afterwards they are seen."""
+        mouse, (x, y) = self.page.mouse, self.path()
+        mouse.move(x[0], y)
+        mouse.down()
+        for there in [*x, x[0]]:
+            mouse.move(there, y)
+            self.page.wait_for_timeout(20)  # until the kernel has heard of it
+            while self.app.waiting:
+                self.page.wait_for_timeout(5)
+        mouse.up()
+        self.app.settle(rest=0.5)
+
+    def drag(self, seconds: float) -> dict[str, float]:
+        """Drag to and fro, 60 moves a second; then let go."""
+        mouse, (x, y) = self.page.mouse, self.path()
         mouse.move(x[0], y)
         mouse.down()
         for i in range(int(60 * seconds)):
@@ -283,6 +301,7 @@ def measure(what: str, app: App, trait: str, values: int, menus: list[str]) -> I
     yield "keys", "seen", seen
     if not any(answer["pictures"] for answer in seen):
         return  # epochs of a training to come, for instance
+    slider.tour()
     yield "drags", "seen", [slider.drag(1.2) for _ in range(3)]
     yield "keys", "new", slider.new(menus)
     for kind in ("hand", "new"):

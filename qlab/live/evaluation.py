@@ -19,8 +19,8 @@ from qlab.metrics import Measured
 from qlab.networks import Network
 
 WORK = 5e8  # multiply-accumulates that an estimate may cost, about 10 ms
-PIECE = 1.3e8  # and a piece between two yields, 4 to 6 ms
-THREADS = min(2, os.cpu_count() or 1)  # batches at the same time
+PIECE = 6.5e7  # and a thread's piece between two yields, 4 to 6 ms
+THREADS = min(2, os.cpu_count() or 1)  # of an estimate; idle work leaves a core to the page
 SWEPT = 1e6  # multiply-accumulates an image: above, only states that were visited are measured
 FEWEST, MOST = 250, 1000  # images of an estimate
 KEPT = 32  # prefixes and answers, at most 3 MB each
@@ -76,7 +76,7 @@ class Evaluation:
         images = self.keep(("images", len(rows)), lambda: self.test[rows].images)
         if start > 0:
             images = self.keep((before, start, len(rows)), lambda: net.run(images, 0, start))
-        return (yield from _classes(net, images, start, batch_size))
+        return (yield from _classes(net, images, start, batch_size, THREADS))
 
     def all_classes(
         self, net: Network, batch_size: int | None = None
@@ -144,15 +144,19 @@ def share(right: np.ndarray, source: Literal["estimated", "measured"]) -> Measur
 
 
 def _classes(
-    net: Network, images: np.ndarray | Split, start: int, batch_size: int | None = None
+    net: Network,
+    images: np.ndarray | Split,
+    start: int,
+    batch_size: int | None = None,
+    threads: int = 1,
 ) -> Generator[None, None, np.ndarray]:
-    size = int(np.clip(PIECE / work(net, start), 50, 1000))
+    size = threads * int(np.clip(PIECE / work(net, start), 25, 500))
     if batch_size is not None:
         size = max(1, size // batch_size) * batch_size  # batches are whole
     found = np.empty(len(images), dtype=np.int64)
     for i in range(0, len(images), size):
         piece = images[i : i + size]
         x = piece.images if isinstance(piece, Split) else piece
-        found[i : i + size] = net.run(x, start, None, batch_size, THREADS).argmax(axis=1)
+        found[i : i + size] = net.run(x, start, None, batch_size, threads).argmax(axis=1)
         yield
     return found

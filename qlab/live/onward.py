@@ -2,6 +2,7 @@
 
 At a held key's pace the next value is known before it is asked for. Where the page turns to its
 views by itself the kernel has time as well, and goes on before the hand, to what the page lacks.
+After a menu it is one of two: the slider's next place on either side.
 """
 
 from contextlib import suppress
@@ -53,7 +54,7 @@ class Onward:
         yield
         tried = set()
         while (value := self._next(turned)) is not None:
-            there = self._s.copy(**{self.instrument.in_hand: value})
+            there = self._s.copy(**{self.instrument.slider: value})
             self.guess = there.key()
             if self.guess in tried:  # it cannot be computed, or not be handed over
                 return
@@ -65,19 +66,21 @@ class Onward:
     def _next(self, turned: bool) -> Any:
         """Return the value that the hand comes to at its pace, or the next that the page lacks."""
         instrument, s = self.instrument, self._s
-        name = instrument.in_hand
+        name = instrument.slider
         hand = s.settings().get(name)
         if instrument.standing is not None or not isinstance(hand, Whole | Real):
             return None
-        order = hand.values.index if isinstance(hand, Whole) else None
-        values = sorted(instrument.ahead(s, name), key=order)
+        near, views = instrument.ahead(s, name), instrument.shelf.views
         now, came_from = getattr(s, name), getattr(self._before, name)
-        if now == came_from or not {now, came_from} <= set(values):
+        lacking = (v for v in near if s.copy(**{name: v}).key() not in views)
+        if instrument.in_hand != name:  # a menu or a preset was set
+            return next((v for v in lacking if v in near[:3] and v != now), None)
+        if now == came_from or not {now, came_from} <= set(near):
             return None
+        values = sorted(near, key=hand.values.index if isinstance(hand, Whole) else None)
         here = values.index(now)
         pace = here - values.index(came_from)
         if not turned:
             return values[here + pace] if 0 <= here + pace < len(values) else None
         way = values[here + 1 :] if pace > 0 else values[:here][::-1]
-        views = instrument.shelf.views
         return next((v for v in way[:FURTHER] if s.copy(**{name: v}).key() not in views), None)

@@ -313,6 +313,22 @@ def test_before_a_hand_whose_page_turns_by_itself_more_is_handed_over(monkeypatc
     assert more[:3] == [far + 1, far + 2, far + 3]
 
 
+@pytest.mark.parametrize(("power", "ready"), [(3, {2, 4}), (5, {3, 4})])
+def test_after_a_menu_the_slider_s_next_places_are_ready_at_once(power, ready, monkeypatch):
+    monkeypatch.setattr(worker, "REST", 3600)  # idle work stays away
+
+    async def choose():
+        watched = Watched()
+        watched.move("power", power)
+        watched.toy.worker.stop()
+        watched.came("keep")
+        watched.toy.state.shape = "odd"
+        await asyncio.sleep(0.3)
+        return [m["at"][1] for m, _ in watched.came("keep")]
+
+    assert set(asyncio.run(choose())) == ready
+
+
 def test_a_hand_that_the_page_tells_of_seldom_does_not_seem_to_rest():
     script = Path(live_page.__file__).with_name("page.js").read_text()
     [seldom] = re.findall(r"SELDOM = (\d+)", script)

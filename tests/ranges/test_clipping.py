@@ -52,6 +52,14 @@ def test_the_parts_are_never_negative_and_counts_are_all_values(x, bits: int, cl
     assert seen.held(clip, spec)[1].sum() == x.size
 
 
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_at_the_largest_value_nothing_is_clipped(bits: int) -> None:
+    for largest in np.random.default_rng(bits).uniform(1, 2, 200).astype(np.float32):
+        seen = Magnitudes(np.append(np.float32(0.5), largest))  # the scale is rounded: s · L is not
+        assert seen.errors(np.array([seen.largest]), QuantSpec(bits=bits)).clipping[0] == 0
+        assert seen.beyond(seen.largest) == 0
+
+
 def test_the_best_of_a_hundred_is_what_the_search_finds() -> None:
     x = np.random.default_rng(0).laplace(0, 1, 20_000).astype(np.float32)
     for bits in (2, 3, 4, 6):
