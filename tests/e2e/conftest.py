@@ -15,6 +15,10 @@ Use::
 ``visit`` opens the project's apps on `server`; ``probe`` opens tests/e2e/apps/NAME.ipynb on a
 server of its own.  When a test ends its tabs are closed, and a request to any other host than
 127.0.0.1 has failed it.  ``phone`` is ``visit`` in a window 390 pixels wide.
+
+All tabs are those of one ``profile``, as a user's are: it keeps the scripts that it has compiled,
+without which opening an app takes twice the processor's time.  A test that needs a browser which
+was nowhere before takes ``browser``.
 """
 
 import os
@@ -24,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Playwright, sync_playwright
 
 from tests.browser import executable
 from tests.e2e.harness import HOST, App, Server
@@ -58,12 +62,34 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One Chromium for the session; where none is installed, every test fails saying how."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable(), args=flags())
-        yield chromium
-        chromium.close()
+def playwright() -> Iterator[Playwright]:
+    """The driver of both browsers."""
+    with sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def profile(
+    playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrowserContext]:
+    """A user's Chromium; where none is installed, every test fails saying how to get it."""
+    context = playwright.chromium.launch_persistent_context(
+        tmp_path_factory.mktemp("profile"),
+        executable_path=executable(),
+        args=flags(),
+        viewport={"width": 1280, "height": 900},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """A Chromium for contexts that know nothing of each other."""
+    chromium = playwright.chromium.launch(executable_path=executable(), args=flags())
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="session")
@@ -84,38 +110,45 @@ def probe_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def visits(
-    request: pytest.FixtureRequest, browser: Browser, server: Server, width: int
+    request: pytest.FixtureRequest, profile: BrowserContext, server: Server, width: int
 ) -> Iterator[Visit]:
-    """Give a function that opens an app in a fresh profile; close all tabs at the end."""
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    apps = request.node.stash.setdefault(OPENED, [])
+    """Give a function that opens an app in a tab; close all tabs at the end."""
+    told, apps = request.node.stash.setdefault(OPENED, []), list[App]()
 
     def visit(
         name: str | None = None, query: str = "", *, wait: str = ".noUi-handle:visible"
     ) -> App:
-        apps.append(App(context, server))
-        return apps[-1].open(name, query, wait=wait) if name else apps[-1]
+        app = App(profile, server)
+        apps.append(app)
+        told.append(app)
+        app.page.set_viewport_size({"width": width, "height": 900})
+        return app.open(name, query, wait=wait) if name else app
 
     yield visit
-    context.close()
+    for app in apps:
+        app.page.close()
     assert set().union(*(app.hosts for app in apps)) <= {HOST}
 
 
 @pytest.fixture
-def visit(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visit]:
+def visit(
+    request: pytest.FixtureRequest, profile: BrowserContext, server: Server
+) -> Iterator[Visit]:
     """Open an app of the project."""
-    yield from visits(request, browser, server, 1280)
+    yield from visits(request, profile, server, 1280)
 
 
 @pytest.fixture
-def phone(request: pytest.FixtureRequest, browser: Browser, server: Server) -> Iterator[Visit]:
+def phone(
+    request: pytest.FixtureRequest, profile: BrowserContext, server: Server
+) -> Iterator[Visit]:
     """Open an app of the project in a window 390 pixels wide."""
-    yield from visits(request, browser, server, 390)
+    yield from visits(request, profile, server, 390)
 
 
 @pytest.fixture
 def probe(
-    request: pytest.FixtureRequest, browser: Browser, probe_server: Server
+    request: pytest.FixtureRequest, profile: BrowserContext, probe_server: Server
 ) -> Iterator[Visit]:
     """Open a notebook of tests/e2e/apps."""
-    yield from visits(request, browser, probe_server, 1280)
+    yield from visits(request, profile, probe_server, 1280)

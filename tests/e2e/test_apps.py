@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import BrowserContext
 
 from qlab.live import INSTRUMENTS
 from qlab.live.settings import Choice, Flag, Real, Whole
@@ -87,13 +87,11 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def opened(
-    request: pytest.FixtureRequest, browser: Browser, server: Server, name: str
+    request: pytest.FixtureRequest, profile: BrowserContext, server: Server, name: str
 ) -> Iterator[App]:
     """An app's page, open for all tests that leave nothing behind which Reset does not take."""
-    for visit in visits(request, browser, server, 1280):
-        app = visit(name)
-        app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        yield app
+    for visit in visits(request, profile, server, 1280):
+        yield visit(name)
 
 
 @pytest.fixture
@@ -271,7 +269,6 @@ def test_presets_set_the_controls_and_teach_and_reset_brings_back_the_start(
 @three_apps
 def test_a_copied_link_opens_what_was_set_and_reloading_keeps_it(visit: Visit, name: str) -> None:
     app, trait = visit(name), FIRST[name]
-    app.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     app.drag(trait, 0.7)
     app.choose("preset", INSTRUMENTS[name].PRESETS[1].name)
     app.settle()
