@@ -24,7 +24,7 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null && $(PY) -c 'import pip' 2>/dev/null
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup apps lab test lint type browser bench zoo data clean
+.PHONY: help setup apps lab test groups lint type browser bench zoo data clean
 
 help: ## list what can be made
 	@echo 'qlab: see neural networks being compressed.'
@@ -42,8 +42,10 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
 	@$(PY) -m qlab.cli lab $(if $(PORT),--port $(PORT))
 
 test: $(TESTABLE) lint ## everything that continuous integration runs
-	@$(MAKE) --no-print-directory -j2 type browser
-	@$(PY) -m tests.side_by_side
+	@$(MAKE) --no-print-directory -j2 groups type
+
+groups: browser
+	@env -u MAKEFLAGS -u MAKELEVEL $(PY) -m tests.side_by_side
 
 browser: $(TESTABLE)
 	@$(PY) -m tests.browser

@@ -3,7 +3,7 @@
 Each group is one pytest in a process of its own; the first group is shown while it runs, the
 others in full after it. Plain processes: some tests fork, and a scheduler that hands out tests
 through pipes came to a halt there. The browser's tests stand alone in theirs, because its driver
-keeps an event loop in the thread to the end.
+keeps an event loop in the thread to the end. The groups take about as long as each other.
 
 A browser's clock is not ours, and three groups leave it less than a core. So when all groups are
 through, up to `FEW` browser tests that failed are tried once more, alone. One that passes then does
@@ -19,7 +19,7 @@ import threading
 from pathlib import Path
 
 BUILD = Path(__file__).parents[1] / "build"
-COURSE = ("tests/course", "tests/notebooks", "tests/repository")
+COURSE = ("tests/course", "tests/notebooks", "tests/repository", "tests/training")
 BROWSER = "tests/e2e"
 GROUPS: dict[str, tuple[str, ...]] = {  # pytest's arguments for each
     "rooms": (*(f"--ignore={folder}" for folder in COURSE), f"--ignore={BROWSER}"),
