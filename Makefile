@@ -44,7 +44,7 @@ lab: $(INSTALLED) ## open the notebooks in JupyterLab (PORT=...)
 test: $(TESTABLE) lint ## everything that continuous integration runs
 	@$(MAKE) --no-print-directory -j2 groups type
 
-groups: browser
+groups: browser  # some tests call make: not as a part of this one
 	@env -u MAKEFLAGS -u MAKELEVEL $(PY) -m tests.side_by_side
 
 browser: $(TESTABLE)

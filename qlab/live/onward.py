@@ -64,7 +64,10 @@ class Onward:
                 yield from self.instrument.hand_over(self._s, value)
 
     def _next(self, turned: bool) -> Any:
-        """Return the value that the hand comes to at its pace, or the next that the page lacks."""
+        """Return the value that the hand comes to at its pace, or the next that the page lacks.
+
+        After a menu that is one of the slider's places on either side.
+        """
         instrument, s = self.instrument, self._s
         name = instrument.slider
         hand = s.settings().get(name)
@@ -72,9 +75,12 @@ class Onward:
             return None
         near, views = instrument.ahead(s, name), instrument.shelf.views
         now, came_from = getattr(s, name), getattr(self._before, name)
-        lacking = (v for v in near if s.copy(**{name: v}).key() not in views)
+
+        def lacks(value: Any) -> bool:
+            return s.copy(**{name: value}).key() not in views
+
         if instrument.in_hand != name:  # a menu or a preset was set
-            return next((v for v in lacking if v in near[:3] and v != now), None)
+            return next((v for v in near[:3] if v != now and lacks(v)), None)
         if now == came_from or not {now, came_from} <= set(near):
             return None
         values = sorted(near, key=hand.values.index if isinstance(hand, Whole) else None)
@@ -83,4 +89,4 @@ class Onward:
         if not turned:
             return values[here + pace] if 0 <= here + pace < len(values) else None
         way = values[here + 1 :] if pace > 0 else values[:here][::-1]
-        return next((v for v in way[:FURTHER] if s.copy(**{name: v}).key() not in views), None)
+        return next((v for v in way[:FURTHER] if lacks(v)), None)

@@ -166,7 +166,7 @@ class Magnitudes:
         L = max(spec.quant_max, 1)
         s = (np.asarray(clips, np.float64) / L).astype(np.float32).astype(np.float64)[:, None]
         k = np.arange(L + 1)
-        ends = np.asarray(clips, np.float64)[:, None]  # s · L may be another float32 than they are
+        ends = np.asarray(clips, np.float64)[:, None]  # as `beyond` counts: s · L is rounded
         cuts = np.concatenate([s * (k - 0.5), ends], axis=1).astype(np.float32)
         places = np.searchsorted(self.values, cuts.ravel(), "right").reshape(cuts.shape)
         return places, s * k

@@ -17,8 +17,8 @@ server of its own.  When a test ends its tabs are closed, and a request to any o
 127.0.0.1 has failed it.  ``phone`` is ``visit`` in a window 390 pixels wide.
 
 All tabs are those of one ``profile``, as a user's are: it keeps the scripts that it has compiled,
-without which opening an app takes twice the processor's time.  A test that needs a browser which
-was nowhere before takes ``browser``.
+most of what opening an app costs.  A test that needs a browser which was nowhere before takes
+``browser``.
 """
 
 import os
